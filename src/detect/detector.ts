@@ -1,0 +1,62 @@
+/**
+ * What a detector is and what it answers. Detectors find; they never decide, and they never log what they found.
+ */
+
+export type FindingOn = "value" | "key" | "number";
+export type FindingCategory = "pii" | "secret";
+
+/** A match inside one piece of decoded text, before it is placed in a message. Offsets in UTF-8 bytes of that text. */
+export interface Match {
+  readonly start: number;
+  readonly end: number;
+  /** Confidence from 0 to 1. */
+  readonly score: number;
+  /** Facts that reveal no value. */
+  readonly domain?: string;
+  readonly country?: string;
+  readonly brand?: string;
+}
+
+/**
+ * One kind of sensitive data. `gate` is a coarse RE2 pattern that matches every text in which `find` could find anything
+ * (a property test holds it to that); `find` does the work on texts that passed the gate.
+ */
+export interface Detector {
+  /** Stable id that policies name, e.g. `email`, `aws_access_key`. */
+  readonly kind: string;
+  readonly category: FindingCategory;
+  readonly description: string;
+  /** Name of the replacement: `[EMAIL_1]`. */
+  readonly label: string;
+  readonly gate: string;
+  /** `text` is the UTF-8 of the decoded string. */
+  find(text: Buffer): Match[];
+}
+
+/** A match placed in a message. Frozen; carries no value. */
+export interface Finding {
+  /** Number of the finding in its message, from 0, in document order. */
+  readonly n: number;
+  readonly kind: string;
+  readonly category: FindingCategory;
+  /** RFC 6901 pointer of the value (of a key: of the value under it), from the root of the JSON-RPC message. */
+  readonly path: string;
+  readonly on: FindingOn;
+  /** Code points of the decoded string (of a number: of its lexeme). */
+  readonly start: number;
+  readonly end: number;
+  readonly score: number;
+  readonly domain?: string;
+  readonly country?: string;
+  readonly brand?: string;
+  /** Where it stands in the document's bytes: `node`, and the half-open byte range inside it. Not part of the policy input. */
+  readonly node: number;
+  readonly rawStart: number;
+  readonly rawEnd: number;
+}
+
+/** All findings of a message; `capped` when there were more than the limit (the rest is not listed, and policy is told so). */
+export interface Findings {
+  readonly list: readonly Finding[];
+  readonly capped: boolean;
+}

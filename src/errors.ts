@@ -1,0 +1,70 @@
+/**
+ * The stable error codes and the one place that says what each becomes on the wire.
+ * Must not hold payload text: a `public` sentence goes to clients and is the same for every message.
+ *
+ * HTTP and JSON-RPC codes: MCP 2026-07-28 "Streamable HTTP" (−32020 header mismatch, −32022 unsupported version) and JSON-RPC 2.0
+ * section 5.1. −31403 is Sluice's own: outside JSON-RPC's reserved range, so that no SDK reads a meaning into it.
+ * A denial is never a 404: a legacy client would start a new session.
+ */
+
+/** What one code becomes on the wire. `http` is the status of a reply that Sluice itself writes. */
+export interface ErrorSpec {
+  readonly http: number;
+  readonly rpc: number;
+  readonly public: string;
+}
+
+export const ERRORS = {
+  // The client's message cannot be accepted.
+  ERR_JSON: { http: 400, rpc: -32700, public: "The body is not a JSON document with exactly one meaning." },
+  ERR_MESSAGE: { http: 400, rpc: -32600, public: "The body is not one JSON-RPC 2.0 message." },
+  ERR_BATCH: { http: 400, rpc: -32600, public: "Batches of messages are not accepted. Send one message per request." },
+  ERR_TOO_LARGE: { http: 413, rpc: -32600, public: "The message is larger than the configured limit." },
+  ERR_CONTENT_TYPE: { http: 415, rpc: -32600, public: "Content-Type must be application/json." },
+  ERR_HEADER: { http: 400, rpc: -32600, public: "A request header is duplicated or malformed." },
+  ERR_HEADER_MISMATCH: { http: 400, rpc: -32020, public: "A request header is missing or does not match the message body." },
+  ERR_REVISION: { http: 400, rpc: -32022, public: "Unsupported protocol version." },
+  ERR_UNASKED: { http: 400, rpc: -32600, public: "The message answers no outstanding request." },
+  ERR_HTTP_METHOD: { http: 405, rpc: -32600, public: "Method not allowed." },
+  ERR_TIMEOUT_BODY: { http: 408, rpc: -32600, public: "The request body did not arrive in time." },
+  // Who is calling, and from where.
+  ERR_UNAUTHENTICATED: { http: 401, rpc: -31401, public: "Authentication required." },
+  ERR_ORIGIN: { http: 403, rpc: -31403, public: "Origin not allowed." },
+  ERR_HOST: { http: 403, rpc: -31403, public: "Host not allowed." },
+  ERR_SESSION_OWNER: { http: 403, rpc: -31403, public: "This session belongs to another principal." },
+  ERR_SERVER_UNKNOWN: { http: 404, rpc: -32600, public: "No such server is configured." },
+  ERR_SERVER_DISABLED: { http: 503, rpc: -31403, public: "This server is switched off by the operator." },
+  // Judged and refused.
+  ERR_DENIED: { http: 200, rpc: -31403, public: "Blocked by policy." },
+  ERR_NO_GRANT: { http: 200, rpc: -31403, public: "Blocked by policy: no rule allows this." },
+  ERR_HELD: { http: 200, rpc: -31403, public: "Blocked by policy: a person has to approve this, and approvals are not available." },
+  ERR_LIMITED: { http: 200, rpc: -31403, public: "Blocked by policy: a limit is used up." },
+  // Could not be judged: denied as well.
+  ERR_NO_POLICY: { http: 503, rpc: -31403, public: "Blocked: no policy is active." },
+  ERR_POLICY_FAULT: { http: 200, rpc: -31403, public: "Blocked: the policy could not be evaluated." },
+  ERR_DECISION: { http: 200, rpc: -31403, public: "Blocked: the policy gave no usable decision." },
+  ERR_DETECT: { http: 200, rpc: -31403, public: "Blocked: the message could not be searched for sensitive data." },
+  ERR_ENFORCE: { http: 200, rpc: -31403, public: "Blocked: the decision could not be carried out." },
+  ERR_STAGE: { http: 200, rpc: -31403, public: "Blocked: an internal fault while judging the message." },
+  ERR_AUDIT: { http: 200, rpc: -31403, public: "Blocked: the audit record could not be written." },
+  // The hop to the server.
+  ERR_UPSTREAM: { http: 502, rpc: -31502, public: "The server could not be reached." },
+  ERR_UPSTREAM_TIMEOUT: { http: 504, rpc: -31504, public: "The server did not answer in time." },
+  ERR_UPSTREAM_ANSWER: { http: 502, rpc: -31502, public: "The server's answer is not valid MCP and was withheld." },
+  ERR_UPSTREAM_CREDENTIAL: { http: 502, rpc: -31502, public: "The server refused the credentials that it was given." },
+  ERR_CLIENT_GONE: { http: 499, rpc: -32603, public: "The client closed the connection." },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A failure with a stable code. `detail` is for the operator's log: types, names of settings and offsets, never payload. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly detail?: string;
+}
+
+/** A value or a failure: expected failures are returned, never thrown. */
+export type Result<T, F = Failure> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: F };
+
+export const ok = <T>(value: T): { ok: true; value: T } => ({ ok: true, value });
+export const fail = <F>(failure: F): { ok: false; failure: F } => ({ ok: false, failure });

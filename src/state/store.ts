@@ -1,0 +1,42 @@
+/**
+ * What Sluice remembers between messages, behind one asynchronous interface: in the process today, in a supervisor or Redis later.
+ * Must not hold payload in the clear beyond what its methods say.
+ */
+
+/** The request that an answer is matched with. `body` is the request's own bytes, absent when it was too large to keep. */
+export interface Outstanding {
+  readonly method: string;
+  readonly body: Buffer | undefined;
+  readonly answered: boolean;
+}
+
+export interface LimitRequest {
+  readonly key: string;
+  readonly cost: number;
+  /** Refill of the bucket, in units per second. */
+  readonly per_s: number;
+  /** Size of the bucket, in units. */
+  readonly max: number;
+}
+
+export interface Store {
+  /** Takes all of the limits or none; with none, says after how many seconds the fullest wait would succeed. */
+  consume(limits: readonly LimitRequest[], nowMs: number): Promise<{ granted: true } | { granted: false; key: string; retry_after_s: number }>;
+  /** Level of a flow's counters, by key, for policy to read. */
+  counters(flow: string, nowMs: number): Promise<Readonly<Record<string, number>>>;
+  labels(flow: string): Promise<readonly string[]>;
+  /** Labels are monotone: added, never taken away. */
+  addLabels(flow: string, labels: readonly string[]): Promise<void>;
+  /** Stable number, from 1, of a value (given as keyed digest) among the values of its label in a flow. */
+  ordinals(flow: string, values: readonly { label: string; digest: string }[]): Promise<readonly number[]>;
+  /** Binds a session id to its principal on first sight; answers the owner. */
+  sessionOwner(server: string, session: string, principal: string): Promise<string>;
+  endSession(server: string, session: string): Promise<void>;
+  /** Requests on their way, by the scope they were sent in (server, session, principal, direction) and id spelling. */
+  remember(scope: string, id: string, request: Outstanding): Promise<void>;
+  recall(scope: string, id: string): Promise<Outstanding | undefined>;
+  forget(scope: string, id: string): Promise<void>;
+  /** Definitions last seen in a list, as JSON text: facts for policy on the calls that follow. */
+  define(scope: string, definitions: ReadonlyMap<string, string>): Promise<void>;
+  definition(scope: string, key: string): Promise<string | undefined>;
+}

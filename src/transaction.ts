@@ -1,0 +1,62 @@
+/**
+ * The facts about one HTTP exchange and about one message in it. Written once, never pooled, never changed: each stage of the
+ * pipeline adds its own result beside them.
+ */
+import type { ServerConfig } from "./config/config.ts";
+import type { ErrorCode } from "./errors.ts";
+import type { Findings } from "./detect/detector.ts";
+import type { Message } from "./mcp/message.ts";
+import type { Decision, Effect } from "./policy/decision.ts";
+import type { Direction, PrincipalFacts } from "./policy/input.ts";
+
+/** Which family of revisions an exchange speaks: sessions and `initialize`, or 2026-07-28 (stateless). */
+export type Era = "legacy" | "modern";
+
+/** One HTTP request of a client, from authentication on. */
+export interface Exchange {
+  /** Random id; decision ids are derived from it. */
+  readonly id: string;
+  readonly server: ServerConfig;
+  readonly principal: PrincipalFacts;
+  readonly ip: string;
+  readonly userAgent: string | undefined;
+  /** `Mcp-Session-Id`, legacy only. */
+  readonly session: string | undefined;
+  readonly era: Era;
+  readonly revision: string | undefined;
+  /** Request headers that policy may read. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One message on its way. */
+export interface Transaction {
+  readonly exchange: Exchange;
+  /** Unique per message. */
+  readonly decisionId: string;
+  readonly direction: Direction;
+  readonly message: Message;
+  /** Of a result or error: the request that it answers. */
+  readonly answers: AnsweredRequest | undefined;
+  /** Unix milliseconds at which the message was complete. */
+  readonly now: number;
+}
+
+/** A request, as far as its answer needs it. */
+export interface AnsweredRequest {
+  readonly method: string;
+  /** The whole request, absent when it was too large to keep. */
+  readonly message: Message | undefined;
+}
+
+/** What becomes of a message. `bytes` is what may leave: the original buffer itself when nothing was changed; absent when nothing may. */
+export interface Outcome {
+  readonly effect: Effect;
+  readonly bytes: Buffer | undefined;
+  readonly reason: ErrorCode | undefined;
+  readonly decisionId: string;
+  /** Ids of the rules that decided, for the wire. */
+  readonly rules: readonly string[];
+  readonly retryAfter: number | undefined;
+  readonly decision: Decision | undefined;
+  readonly findings: Findings | undefined;
+}
