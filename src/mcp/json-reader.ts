@@ -1,0 +1,423 @@
+/**
+ * The strict JSON reader (RFC 8259): one pass over the bytes, fed chunk by chunk, that accepts only documents with exactly one
+ * meaning and records the span of every value. Must not know JSON-RPC or MCP, and must never quote what it read.
+ *
+ * Long because the scan is one function on purpose: its state lives in local variables, which is what makes it fast.
+ * A token that is cut by the end of a chunk is gone on with where it was left, never read again from its start; only an escape or
+ * a UTF-8 sequence (at most twelve bytes) is. So the answer and the work do not depend on how the bytes arrive.
+ */
+import { fail, ok, type Result } from "../errors.ts";
+import {
+  ARRAY,
+  ESCAPED,
+  FALSE,
+  JsonDocument,
+  KEY,
+  KIND_MASK,
+  NULL,
+  NUMBER,
+  OBJECT,
+  STRIDE,
+  STRIDE_BITS,
+  STRING,
+  TRUE,
+  WIDE,
+} from "./json-document.ts";
+import {
+  INCOMPLETE,
+  LONE_SURROGATE,
+  NUMBER_ENDS,
+  NUMBER_EXPONENT,
+  NUMBER_INTEGER,
+  NUMBER_SIGN,
+  NUMBER_STEPS,
+  NUMBER_ZERO,
+  PLAIN,
+  escapeSequence,
+  utf8Sequence,
+} from "./json-grammar.ts";
+
+/**
+ * Bounds of one document: `bytes` and `string` in bytes (a string's between its quotes, as sent; a number's digits count the same),
+ * `nodes` counts values and keys, `depth` counts containers (a scalar alone has depth 0).
+ */
+export interface JsonLimits {
+  readonly bytes: number;
+  readonly depth: number;
+  readonly nodes: number;
+  readonly string: number;
+}
+
+/** Why a document is refused, and at which byte. `tooLarge`: it is over one of the limits. Never quotes the document. */
+export interface JsonFault {
+  readonly reason: string;
+  readonly offset: number;
+  readonly tooLarge: boolean;
+}
+
+// What the scan expects next. From IN_STRING on it is inside a token, whose node is the last one on the tape.
+const EXPECT_VALUE = 0;
+const EXPECT_VALUE_OR_END = 1;
+const EXPECT_KEY = 2;
+const EXPECT_KEY_OR_END = 3;
+const EXPECT_COLON = 4;
+const EXPECT_COMMA_OR_END = 5;
+const EXPECT_NOTHING = 6;
+const IN_STRING = 7;
+const IN_NUMBER = 8;
+const IN_LITERAL = 9;
+
+const NOTHING_OPEN = -1;
+/** Flag of an object (on the tape, while it is open) whose keys are in a set. */
+const KEYS_IN_SET = 64;
+/** So many keys of an object are compared one by one; with more, or with escapes, a set is cheaper and cannot be made slow. */
+const COMPARED_KEYS = 32;
+/** A number with fewer bytes and an exponent of at most two digits is always finite. */
+const SURELY_FINITE = 200;
+// Spans and node numbers are kept in 31 bits, with room for the four words of a node.
+const MOST_BYTES = 0x7fff_fff0;
+const MOST_NODES = 0x0fff_ffff;
+
+const LITERALS: Readonly<Record<number, Buffer>> = {
+  [TRUE]: Buffer.from("true"),
+  [FALSE]: Buffer.from("false"),
+  [NULL]: Buffer.from("null"),
+};
+
+/** Reads one document that arrives in chunks. After a fault every further call answers the same fault. */
+export class JsonReader {
+  readonly #limits: JsonLimits;
+  #buffer: Buffer = Buffer.alloc(0);
+  #length = 0;
+  #tape: Int32Array = new Int32Array(0);
+  #fault: JsonFault | undefined;
+  #answer: Result<JsonDocument, JsonFault> | undefined;
+  // Where the scan stands between two chunks.
+  #position = 0;
+  #size = 0;
+  #state = EXPECT_VALUE;
+  #open = NOTHING_OPEN;
+  #depth = 0;
+  #numberState = 0;
+  #keySets: Map<number, Set<string>> | undefined;
+
+  constructor(limits: JsonLimits) {
+    this.#limits = {
+      bytes: Math.min(limits.bytes, MOST_BYTES),
+      depth: limits.depth,
+      nodes: Math.min(limits.nodes, MOST_NODES),
+      string: limits.string,
+    };
+  }
+
+  /** Takes the next chunk (copied); answers a fault as soon as the document cannot be accepted any more. Throws after `finish`. */
+  push(chunk: Uint8Array): JsonFault | undefined {
+    if (this.#answer !== undefined) throw new Error("the document is finished");
+    if (this.#fault !== undefined) return this.#fault;
+    const room = this.#limits.bytes - this.#length;
+    // What fits is still read, so that the fault is the same however the bytes arrive; what does not fit is never kept.
+    this.#append(chunk.length > room ? chunk.subarray(0, room) : chunk);
+    this.#fault = this.#scan() ?? (chunk.length > room ? tooLarge("more bytes than the limit", this.#limits.bytes) : undefined);
+    return this.#fault;
+  }
+
+  /** Says that nothing more comes. */
+  finish(): Result<JsonDocument, JsonFault> {
+    this.#answer ??= this.#finish();
+    return this.#answer;
+  }
+
+  #finish(): Result<JsonDocument, JsonFault> {
+    if (this.#fault !== undefined) return fail(this.#fault);
+    if (this.#state === IN_NUMBER && this.#open === NOTHING_OPEN && NUMBER_ENDS[this.#numberState] === true) {
+      this.#fault = this.#endNumber(this.#tape, (this.#size - 1) << STRIDE_BITS, this.#length);
+      if (this.#fault !== undefined) return fail(this.#fault);
+      this.#state = EXPECT_NOTHING;
+    }
+    if (this.#state !== EXPECT_NOTHING) {
+      this.#fault = malformed(this.#size === 0 ? "no value" : "the document ends too early", this.#length);
+      return fail(this.#fault);
+    }
+    return ok(new JsonDocument(this.#buffer.subarray(0, this.#length), this.#tape, this.#size));
+  }
+
+  /** Keeps one byte of room behind the data for the scan's sentinel, a NUL that no rule accepts. */
+  #append(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length >= this.#buffer.length) {
+      const grown = Buffer.allocUnsafe(this.#length === 0 ? length + 1 : Math.max(length + 1, this.#buffer.length * 2));
+      grown.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = grown;
+    }
+    this.#buffer.set(chunk, this.#length);
+    this.#buffer[length] = 0;
+    this.#length = length;
+  }
+
+  #scan(): JsonFault | undefined {
+    const bytes = this.#buffer;
+    const end = this.#length;
+    const maxNodes = this.#limits.nodes;
+    const maxDepth = this.#limits.depth;
+    const maxString = this.#limits.string;
+    let tape = this.#tape;
+    let at = this.#position;
+    let size = this.#size;
+    let state = this.#state;
+    let open = this.#open;
+    let depth = this.#depth;
+
+    scan: for (;;) {
+      let byte = bytes[at] as number;
+      if (state < IN_STRING) {
+        while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+          at += 1;
+          byte = bytes[at] as number;
+        }
+        if (at >= end) break;
+        if (state === EXPECT_COMMA_OR_END) {
+          const object = ((tape[open << STRIDE_BITS] as number) & KIND_MASK) === OBJECT;
+          if (byte === 0x2c) {
+            at += 1;
+            state = object ? EXPECT_KEY : EXPECT_VALUE;
+            continue;
+          }
+          if (byte !== (object ? 0x7d : 0x5d)) return malformed("a comma or the end of the container is expected", at);
+        } else if (state === EXPECT_COLON) {
+          if (byte !== 0x3a) return malformed("a colon is expected", at);
+          at += 1;
+          state = EXPECT_VALUE;
+          continue;
+        } else if (state === EXPECT_NOTHING) return malformed("something follows the document", at);
+        const closes =
+          state === EXPECT_COMMA_OR_END ||
+          (byte === 0x5d && state === EXPECT_VALUE_OR_END) ||
+          (byte === 0x7d && state === EXPECT_KEY_OR_END);
+        if (closes) {
+          const slot = open << STRIDE_BITS;
+          const parent = tape[slot + 3] as number;
+          if (((tape[slot] as number) & KEYS_IN_SET) !== 0) {
+            this.#keySets?.delete(open);
+            tape[slot] = (tape[slot] as number) & ~KEYS_IN_SET;
+          }
+          at += 1;
+          tape[slot + 2] = at;
+          tape[slot + 3] = size;
+          open = parent;
+          depth -= 1;
+          state = open === NOTHING_OPEN ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
+          continue;
+        }
+        if (size >= maxNodes) return tooLarge("more values than the limit", at);
+        const slot = size << STRIDE_BITS;
+        if (slot + STRIDE > tape.length) tape = this.#growTape();
+        tape[slot + 1] = at;
+        if (byte === 0x22) {
+          tape[slot] = state === EXPECT_KEY || state === EXPECT_KEY_OR_END ? STRING | KEY : STRING;
+          state = IN_STRING;
+          at += 1;
+        } else if (state === EXPECT_KEY || state === EXPECT_KEY_OR_END) return malformed("a key is expected", at);
+        else if (byte === 0x7b || byte === 0x5b) {
+          if (depth >= maxDepth) return tooLarge("nested deeper than the limit", at);
+          depth += 1;
+          tape[slot] = byte === 0x7b ? OBJECT : ARRAY;
+          // While a container is open these words hold its last key (0: none yet) and its parent.
+          tape[slot + 2] = 0;
+          tape[slot + 3] = open;
+          open = size;
+          state = byte === 0x7b ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
+          size += 1;
+          at += 1;
+          continue;
+        } else if ((byte >= 0x30 && byte <= 0x39) || byte === 0x2d) {
+          tape[slot] = NUMBER;
+          this.#numberState = byte === 0x2d ? NUMBER_SIGN : byte === 0x30 ? NUMBER_ZERO : NUMBER_INTEGER;
+          state = IN_NUMBER;
+          at += 1;
+        } else {
+          const literal = byte === 0x74 ? TRUE : byte === 0x66 ? FALSE : byte === 0x6e ? NULL : undefined;
+          if (literal === undefined) return malformed(byte === 0xef && at === 0 ? "a byte order mark" : "a value is expected", at);
+          tape[slot] = literal;
+          state = IN_LITERAL;
+        }
+        size += 1;
+      }
+
+      // Inside a token: go on to its end, or to the end of what is there.
+      const slot = (size - 1) << STRIDE_BITS;
+      const start = tape[slot + 1] as number;
+      if (state === IN_STRING) {
+        for (;;) {
+          byte = bytes[at] as number;
+          while (PLAIN[byte] === 1) {
+            at += 1;
+            byte = bytes[at] as number;
+          }
+          if (byte === 0x22) break;
+          let step: number;
+          if (byte === 0x5c) {
+            step = escapeSequence(bytes, at, end);
+            tape[slot] = (tape[slot] as number) | ESCAPED;
+          } else if (byte > 0x7f) {
+            step = utf8Sequence(bytes, at, end);
+            tape[slot] = (tape[slot] as number) | WIDE;
+          } else if (at >= end) step = INCOMPLETE;
+          else return tooLong(start + 1, at, maxString) ?? malformed("a control character in a string", at);
+          if (step > 0) at += step;
+          else if (step === INCOMPLETE) {
+            const fault = tooLong(start + 1, at, maxString);
+            if (fault !== undefined) return fault;
+            break scan;
+          } else {
+            const wrong = step === LONE_SURROGATE ? at : at - step - 1;
+            const reason = step === LONE_SURROGATE ? "a lone surrogate" : byte === 0x5c ? "an invalid escape" : "invalid UTF-8";
+            return tooLong(start + 1, wrong, maxString) ?? malformed(reason, wrong);
+          }
+        }
+        const fault = tooLong(start + 1, at, maxString);
+        if (fault !== undefined) return fault;
+        at += 1;
+        tape[slot + 2] = at;
+        if (((tape[slot] as number) & KEY) === 0) state = open === NOTHING_OPEN ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
+        else {
+          const reason = this.#addKey(tape, open, size - 1);
+          if (reason !== undefined) return malformed(reason, start);
+          state = EXPECT_COLON;
+        }
+      } else if (state === IN_NUMBER) {
+        let numberState = this.#numberState;
+        for (;;) {
+          const next = NUMBER_STEPS[(numberState << 8) | (bytes[at] as number)] as number;
+          if (next === 0) break;
+          numberState = next;
+          at += 1;
+        }
+        this.#numberState = numberState;
+        if (at >= end) {
+          const fault = tooLong(start, at, maxString);
+          if (fault !== undefined) return fault;
+          break;
+        }
+        if (NUMBER_ENDS[numberState] !== true) return tooLong(start, at, maxString) ?? malformed("a digit is expected", at);
+        const fault = this.#endNumber(tape, slot, at);
+        if (fault !== undefined) return fault;
+        state = open === NOTHING_OPEN ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
+      } else {
+        const literal = LITERALS[tape[slot] as number] as Buffer;
+        while (at - start < literal.length && bytes[at] === literal[at - start]) at += 1;
+        if (at - start === literal.length) {
+          tape[slot + 2] = at;
+          state = open === NOTHING_OPEN ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
+        } else if (at >= end) break;
+        else return malformed("a value is expected", start);
+      }
+    }
+
+    this.#position = at;
+    this.#size = size;
+    this.#state = state;
+    this.#open = open;
+    this.#depth = depth;
+    return undefined;
+  }
+  #growTape(): Int32Array {
+    // A first guess of a node per eight bytes; what a guess costs is bounded by the bytes that are there.
+    const grown = new Int32Array(Math.max(this.#tape.length * 2, (Math.min(this.#length, 65_536) >> 1) + 4 * STRIDE));
+    grown.set(this.#tape);
+    this.#tape = grown;
+    return grown;
+  }
+
+  /** Ends the number whose node is at `slot`: it has to be finite as a double, or readers would not agree on it. */
+  #endNumber(tape: Int32Array, slot: number, end: number): JsonFault | undefined {
+    const start = tape[slot + 1] as number;
+    const fault = tooLong(start, end, this.#limits.string);
+    if (fault !== undefined) return fault;
+    tape[slot + 2] = end;
+    const short = end - start < SURELY_FINITE;
+    if (short && this.#numberState !== NUMBER_EXPONENT) return undefined;
+    const third = this.#buffer[end - 3] as number;
+    if (short && (third < 0x30 || third > 0x39)) return undefined;
+    return Number.isFinite(Number(this.#buffer.toString("latin1", start, end)))
+      ? undefined
+      : malformed("a number that is not finite", start);
+  }
+
+  /**
+   * Enters a key into its object; answers why it is refused. Few keys are compared one by one along a chain through the tape (a key's
+   * last word is the key before it); many keys, or keys with escapes, go into a set of strings, whose hashes no sender can foresee.
+   */
+  #addKey(tape: Int32Array, object: number, key: number): string | undefined {
+    const objectSlot = object << STRIDE_BITS;
+    const slot = key << STRIDE_BITS;
+    if (((tape[objectSlot] as number) & KEYS_IN_SET) !== 0 || ((tape[slot] as number) & ESCAPED) !== 0)
+      return this.#addToSet(tape, object, slot);
+    const bytes = this.#buffer;
+    const start = tape[slot + 1] as number;
+    const length = (tape[slot + 2] as number) - start;
+    const last = tape[objectSlot + 2] as number;
+    let compared = 0;
+    for (let other = last; other !== 0; other = tape[(other << STRIDE_BITS) + 3] as number) {
+      if (compared === COMPARED_KEYS) return this.#addToSet(tape, object, slot);
+      compared += 1;
+      const otherSlot = other << STRIDE_BITS;
+      const otherStart = tape[otherSlot + 1] as number;
+      const sameLength = (tape[otherSlot + 2] as number) - otherStart === length;
+      if (sameLength && bytes[otherStart + length - 2] === bytes[start + length - 2] && sameBytes(bytes, otherStart, start, length))
+        return DUPLICATE;
+    }
+    tape[slot + 3] = last;
+    tape[objectSlot + 2] = key;
+    return undefined;
+  }
+
+  #addToSet(tape: Int32Array, object: number, slot: number): string | undefined {
+    const objectSlot = object << STRIDE_BITS;
+    this.#keySets ??= new Map();
+    let keys = this.#keySets.get(object);
+    if (keys === undefined) {
+      keys = new Set();
+      for (let other = tape[objectSlot + 2] as number; other !== 0; other = tape[(other << STRIDE_BITS) + 3] as number) {
+        keys.add(this.#keyName(tape, other << STRIDE_BITS));
+      }
+      this.#keySets.set(object, keys);
+      tape[objectSlot] = (tape[objectSlot] as number) | KEYS_IN_SET;
+    }
+    const name = this.#keyName(tape, slot);
+    if (name.includes("\0")) return "NUL in a key";
+    if (keys.has(name)) return DUPLICATE;
+    keys.add(name);
+    return undefined;
+  }
+
+  /** A key's UTF-8 read as Latin-1, with its opening quote: unique per decoded key, and never an array index (those hash predictably). */
+  #keyName(tape: Int32Array, slot: number): string {
+    const start = tape[slot + 1] as number;
+    const end = tape[slot + 2] as number;
+    if (((tape[slot] as number) & ESCAPED) === 0) return this.#buffer.toString("latin1", start, end - 1);
+    return `"${Buffer.from(JSON.parse(this.#buffer.toString("utf8", start, end)) as string).toString("latin1")}`;
+  }
+}
+
+/** Reads a document that is there as a whole. */
+export function readJson(bytes: Uint8Array, limits: JsonLimits): Result<JsonDocument, JsonFault> {
+  const reader = new JsonReader(limits);
+  reader.push(bytes);
+  return reader.finish();
+}
+
+const DUPLICATE = "a key that is already there";
+
+const malformed = (reason: string, offset: number): JsonFault => ({ reason, offset, tooLarge: false });
+const tooLarge = (reason: string, offset: number): JsonFault => ({ reason, offset, tooLarge: true });
+
+/** A string or number is over its limit as soon as one byte more than that has been taken; that comes before any later fault in it. */
+function tooLong(start: number, at: number, limit: number): JsonFault | undefined {
+  return at - start > limit ? tooLarge("a string longer than the limit", start + limit) : undefined;
+}
+
+function sameBytes(bytes: Buffer, one: number, other: number, length: number): boolean {
+  if (length > 64) return bytes.compare(bytes, one, one + length, other, other + length) === 0;
+  for (let at = 0; at < length; at += 1) if (bytes[one + at] !== bytes[other + at]) return false;
+  return true;
+}
