@@ -1,44 +1,303 @@
 /**
  * Server-sent events, read and written to the WHATWG rules (HTML Living Standard, 9.2.6): splits a byte stream into whole events and
  * keeps each event's original bytes. Must not look into the data.
+ *
+ * An event is handed out with the byte that completes it, never later. When that byte is a CR, a LF may still follow in the next chunk
+ * and belongs to the same line ending. That LF then comes out at once as a blank event of its own: forwarded like any other it restores
+ * the CRLF, and a client whose parser waits for the byte after a CR (eventsource-parser 3.1.1) gets its last event although the stream
+ * ends there.
  */
-import type { Result } from "../errors.ts";
+import { isUtf8 } from "node:buffer";
+import { fail, ok, type Result } from "../errors.ts";
 
-/** One event: everything up to and including its blank line. */
+/**
+ * One event: everything up to and including its blank line. A blank line without an event before it is an event in which everything is
+ * undefined or empty; a client sees nothing of it.
+ */
 export interface SseEvent {
-  /** The event's bytes as they came. */
+  /** The event's bytes as they came. The raws of all events concatenate to the stream, byte for byte. */
   readonly raw: Buffer;
-  /** The `event` field's last value; undefined when the event has none. */
+  /** Bytes before the first line: 3 for a byte order mark at the start of the stream, else 0. */
+  readonly head: number;
+  /** The `event` field's last value; undefined when the event has none or an empty one (the rules treat both as `message`). */
   readonly name: string | undefined;
-  /** The `data` lines joined by U+000A; undefined when the event has no data line (a comment, a bare id, a retry). */
+  /** The `data` lines joined by U+000A; undefined when the event has no data line (a comment, a bare id, a retry); may be empty. */
   readonly data: Buffer | undefined;
-  /** The `id` field's last value (one that contains NUL is ignored, as the rules say). */
+  /** The `id` field's last value (one that contains NUL is ignored, as the rules say). May be empty: that resets the client's. */
   readonly id: string | undefined;
   /** Text of the comment lines, without their colon. */
   readonly comments: readonly string[];
-  /** Lines that are no field the standard knows (they mean nothing to a client and are dropped from what is rebuilt). */
+  /**
+   * Lines that mean nothing to a client: no field the standard knows, an id or event name that a later line replaces, an id with NUL, a
+   * retry that is no number. No other member shows their text, so an event that has any must not be forwarded as it came, but rebuilt:
+   * `rebuild` leaves them out.
+   */
   readonly unknown: number;
 }
 
 export interface SseFault {
   readonly reason: string;
+  /** Events that the same chunk completed before the fault. They are sound; in later answers there are none. */
+  readonly before: readonly SseEvent[];
 }
 
+/** What a rebuilt event is to have otherwise than the original. */
+export interface SseChanges {
+  /** New data, or null for none. */
+  readonly data?: Buffer | null;
+  /** Leave a bare `:` of each comment. */
+  readonly blankComments?: boolean;
+  readonly dropId?: boolean;
+  readonly dropName?: boolean;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+const COLON = 0x3a;
+const SPACE = 0x20;
+const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+const NEWLINE = Buffer.from("\n");
+const DATA = Buffer.from("data: ");
+const NOTHING = Buffer.alloc(0);
+
 /** Splits a stream, whatever its chunk boundaries, into events. */
-export declare class SseParser {
+export class SseParser {
+  readonly #max: number;
+  /** Bytes of the event that is not whole yet; grows by doubling, so that a stream of one-byte chunks costs no more than its bytes. */
+  #held = NOTHING;
+  #size = 0;
+  /** Bytes of the line that is not whole yet. */
+  #line = 0;
+  #afterCr = false;
+  #firstLine = true;
+  #firstEvent = true;
+  #fault: SseFault | undefined;
+
   /** `maxEventBytes`: an event larger than this is a fault, found before it is whole. */
-  constructor(maxEventBytes: number);
-  /** Events completed by this chunk. After a fault every further call answers it. */
-  push(chunk: Uint8Array): Result<SseEvent[], SseFault>;
+  constructor(maxEventBytes: number) {
+    this.#max = maxEventBytes;
+  }
+
+  /** Events completed by this chunk, which must not be changed afterwards. After a fault every further call answers it. */
+  push(chunk: Uint8Array): Result<SseEvent[], SseFault> {
+    if (this.#fault !== undefined) return fail(this.#fault);
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const events: SseEvent[] = [];
+    let from = 0;
+    let at = 0;
+    if (this.#afterCr && bytes.length > 0) {
+      this.#afterCr = false;
+      if (bytes[0] === LF) {
+        at = 1;
+        if (this.#size === 0) {
+          from = 1;
+          events.push(this.#event(bytes.subarray(0, 1)));
+        }
+      }
+    }
+    let cr = bytes.indexOf(CR, at);
+    let lf = bytes.indexOf(LF, at);
+    while (cr !== -1 || lf !== -1) {
+      const end = cr !== -1 && (lf === -1 || cr < lf) ? cr : lf;
+      const length = this.#line + end - at;
+      const isCrLf = end === cr && bytes[end + 1] === LF;
+      at = end + (isCrLf ? 2 : 1);
+      this.#afterCr = end === cr && at === bytes.length && !isCrLf;
+      this.#line = 0;
+      const blank = length === 0 || (length === BOM.length && this.#firstLine && this.#startsWithBom(bytes));
+      this.#firstLine = false;
+      if (blank) {
+        // Without the LF of a CRLF: whether that has arrived yet must make no difference.
+        if (this.#size + end + 1 - from > this.#max) return this.#stop("event too large", events);
+        const raw = this.#take(bytes.subarray(from, at));
+        from = at;
+        if (!isUtf8(raw)) return this.#stop("event is not valid UTF-8", events);
+        events.push(this.#event(raw));
+      }
+      if (cr !== -1 && cr < at) cr = bytes.indexOf(CR, at);
+      if (lf !== -1 && lf < at) lf = bytes.indexOf(LF, at);
+    }
+    this.#line += bytes.length - at;
+    this.#hold(bytes.subarray(from));
+    return this.#size > this.#max ? this.#stop("event too large", events) : ok(events);
+  }
+
   /** At the end of the stream: bytes of an event without its blank line are discarded (the standard's rule); says how many there were. */
-  finish(): number;
+  finish(): number {
+    const discarded = this.#size;
+    this.#held = NOTHING;
+    this.#size = 0;
+    return discarded;
+  }
+
+  #event(raw: Buffer): SseEvent {
+    const head = this.#firstEvent && raw.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
+    this.#firstEvent = false;
+    return readEvent(raw, head);
+  }
+
+  #startsWithBom(bytes: Buffer): boolean {
+    return Buffer.concat([this.#held.subarray(0, this.#size), bytes.subarray(0, BOM.length)])
+      .subarray(0, BOM.length)
+      .equals(BOM);
+  }
+
+  #stop(reason: string, before: SseEvent[]): Result<SseEvent[], SseFault> {
+    this.#fault = { reason, before: [] };
+    this.#held = NOTHING;
+    this.#size = 0;
+    return fail({ reason, before });
+  }
+
+  #take(rest: Buffer): Buffer {
+    if (this.#size === 0) return rest;
+    const raw = Buffer.concat([this.#held.subarray(0, this.#size), rest]);
+    this.#held = NOTHING;
+    this.#size = 0;
+    return raw;
+  }
+
+  #hold(rest: Buffer): void {
+    const size = this.#size + rest.length;
+    // What goes beyond the limit ends in a fault: nothing of it is kept.
+    if (size <= this.#max && rest.length > 0) {
+      if (size > this.#held.length) {
+        const larger = Buffer.allocUnsafeSlow(Math.min(this.#max, Math.max(size, this.#held.length * 2, 256)));
+        this.#held.copy(larger, 0, 0, this.#size);
+        this.#held = larger;
+      }
+      rest.copy(this.#held, this.#size);
+    }
+    this.#size = size;
+  }
+}
+
+/** The event with some changes: lines with a meaning stay as sent, those without are left out, each line ends with U+000A. */
+export function rebuild(event: SseEvent, changes: SseChanges): Buffer {
+  const parts: Buffer[] = [];
+  let dataWritten = changes.data === undefined || changes.data === null;
+  const writeData = (): void => {
+    if (!dataWritten && changes.data) parts.push(...dataLines(changes.data));
+    dataWritten = true;
+  };
+  for (const line of meaningfulLines(event)) {
+    if (line.field === "data") {
+      writeData();
+      if (changes.data !== undefined) continue;
+    }
+    if (line.field === "id" && changes.dropId) continue;
+    if (line.field === "event" && changes.dropName) continue;
+    const text = event.raw.subarray(line.start, line.field === "" && changes.blankComments ? line.start + 1 : line.end);
+    parts.push(text, NEWLINE);
+  }
+  writeData();
+  if (parts.length === 0) return NOTHING;
+  parts.push(NEWLINE);
+  return Buffer.concat(parts);
 }
 
 /** The same event with other data: id, event name and retry stay as sent, comments stay, only data lines are new. */
-export declare function withData(event: SseEvent, data: Buffer): Buffer;
+export function withData(event: SseEvent, data: Buffer): Buffer {
+  return rebuild(event, { data });
+}
 
 /** What is left of an event whose data may not pass: its id (so that resumption works) and nothing else; empty when it has no id. */
-export declare function withoutData(event: SseEvent): Buffer;
+export function withoutData(event: SseEvent): Buffer {
+  if (event.id === undefined) return NOTHING;
+  return Buffer.from(`id: ${event.id}\n\n`);
+}
 
 /** A new event of our own. `data` is one JSON document. */
-export declare function writeEvent(data: Buffer): Buffer;
+export function writeEvent(data: Buffer): Buffer {
+  return Buffer.concat([...dataLines(data), NEWLINE]);
+}
+
+/** A line of an event: its field name (`""` for a comment), its half-open span without the line ending, and where its value starts. */
+interface Line {
+  readonly field: string;
+  readonly start: number;
+  readonly value: number;
+  readonly end: number;
+}
+
+function readEvent(raw: Buffer, head: number): SseEvent {
+  const all = lines(raw, head);
+  const kept = meaningful(raw, all);
+  const comments: string[] = [];
+  const data: Buffer[] = [];
+  let name: string | undefined;
+  let id: string | undefined;
+  for (const line of kept) {
+    if (line.field === "data") data.push(raw.subarray(line.value, line.end));
+    else if (line.field === "") comments.push(raw.toString("utf8", line.value, line.end));
+    else if (line.field === "event") name = raw.toString("utf8", line.value, line.end) || undefined;
+    else if (line.field === "id") id = raw.toString("utf8", line.value, line.end);
+  }
+  return { raw, head, name, data: joined(data), id, comments, unknown: all.length - kept.length };
+}
+
+function joined(data: Buffer[]): Buffer | undefined {
+  if (data.length < 2) return data[0];
+  return Buffer.concat(data.flatMap((line, index) => (index === 0 ? [line] : [NEWLINE, line])));
+}
+
+function meaningfulLines(event: SseEvent): Line[] {
+  return meaningful(event.raw, lines(event.raw, event.head));
+}
+
+/** The lines that a client would act on, or show: see `SseEvent.unknown`. */
+function meaningful(raw: Buffer, all: Line[]): Line[] {
+  const last = new Map<string, Line>();
+  for (const line of all) if (acts(raw, line)) last.set(line.field, line);
+  return all.filter((line) => line.field === "data" || line.field === "" || last.get(line.field) === line);
+}
+
+function acts(raw: Buffer, line: Line): boolean {
+  if (line.field === "event") return true;
+  if (line.field === "id") return !raw.subarray(line.value, line.end).includes(0);
+  return line.field === "retry" && /^[0-9]+$/.test(raw.toString("latin1", line.value, line.end));
+}
+
+/** The non-blank lines of an event. */
+function lines(raw: Buffer, head: number): Line[] {
+  const found: Line[] = [];
+  let cr = raw.indexOf(CR, head);
+  let lf = raw.indexOf(LF, head);
+  for (let start = head; cr !== -1 || lf !== -1; ) {
+    const end = cr !== -1 && (lf === -1 || cr < lf) ? cr : lf;
+    if (end > start) found.push(readLine(raw, start, end));
+    start = end + 1;
+    if (cr === end) cr = raw.indexOf(CR, start);
+    if (lf === end) lf = raw.indexOf(LF, start);
+  }
+  return found;
+}
+
+function readLine(raw: Buffer, start: number, end: number): Line {
+  const at = raw.subarray(start, end).indexOf(COLON);
+  if (at === 0) return { field: "", start, value: start + 1, end };
+  if (at === -1) return { field: fieldName(raw, start, end), start, value: end, end };
+  const value = start + at + 1;
+  return { field: fieldName(raw, start, start + at), start, value: raw[value] === SPACE && value < end ? value + 1 : value, end };
+}
+
+/** Long names are no field and are not decoded; `?` stands for all that mean nothing. */
+function fieldName(raw: Buffer, start: number, end: number): string {
+  if (end - start > 5) return "?";
+  const name = raw.toString("latin1", start, end);
+  return name === "data" || name === "id" || name === "event" || name === "retry" ? name : "?";
+}
+
+/** Data lines without the blank line. A line break in JSON can only be white space, so that CR and CRLF may become line ends too. */
+function dataLines(data: Buffer): Buffer[] {
+  const parts: Buffer[] = [];
+  let start = 0;
+  for (let end = 0; end <= data.length; end += 1) {
+    const byte = data[end];
+    if (byte !== LF && byte !== CR && byte !== undefined) continue;
+    parts.push(DATA, data.subarray(start, end), NEWLINE);
+    if (byte === CR && data[end + 1] === LF) end += 1;
+    start = end + 1;
+  }
+  return parts;
+}
