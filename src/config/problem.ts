@@ -19,7 +19,9 @@ export interface Problem {
 
 /** `file:line:column: error: message (hint) [check]` */
 export function formatProblem(problem: Problem): string {
-  const place = [problem.file, problem.line, problem.line === undefined ? undefined : problem.column].filter((part) => part !== undefined).join(":");
+  const place = [problem.file, problem.line, problem.line === undefined ? undefined : problem.column]
+    .filter((part) => part !== undefined)
+    .join(":");
   const hint = problem.hint === undefined ? "" : ` ${problem.hint}`;
   return `${place}: ${problem.severity}: ${problem.message}${hint} [${problem.check}]`;
 }

@@ -1,0 +1,15 @@
+/**
+ * Asks for nothing: everybody is `anonymous`. The configuration accepts it on a loopback listener only.
+ * Must not read credentials, so that it can never be taken to have checked them.
+ */
+import { ok } from "../errors.ts";
+import type { Authenticated, Authenticator } from "./authenticator.ts";
+
+const ANONYMOUS: Authenticated = {
+  principal: { id: "anonymous", method: "anonymous", scopes: [], groups: [], claims: {} },
+  consumed: [],
+};
+
+export function createAnonymousAuthenticator(): Authenticator {
+  return { authenticate: async () => ok(structuredClone(ANONYMOUS)) };
+}
