@@ -20,12 +20,19 @@ export interface LimitRequest {
 }
 
 export interface Store {
-  /** Takes all of the limits or none; with none, says after how many seconds the fullest wait would succeed. */
-  consume(limits: readonly LimitRequest[], nowMs: number): Promise<{ granted: true } | { granted: false; key: string; retry_after_s: number }>;
-  /** Level of a flow's counters, by key, for policy to read. */
+  /**
+   * Takes all of the limits or none; with none, says after how many seconds the longest wait is over. Limits on one key count together.
+   * `flow`: whose counters these are.
+   */
+  consume(
+    limits: readonly LimitRequest[],
+    nowMs: number,
+    flow?: string,
+  ): Promise<{ granted: true } | { granted: false; key: string; retry_after_s: number }>;
+  /** Units in use of the limits that the flow has consumed, by key and rounded up, for policy to read. */
   counters(flow: string, nowMs: number): Promise<Readonly<Record<string, number>>>;
   labels(flow: string): Promise<readonly string[]>;
-  /** Labels are monotone: added, never taken away. */
+  /** Labels are monotone: added, never taken away. Rejects when there is no room for one: the message must then not pass. */
   addLabels(flow: string, labels: readonly string[]): Promise<void>;
   /** Stable number, from 1, of a value (given as keyed digest) among the values of its label in a flow. */
   ordinals(flow: string, values: readonly { label: string; digest: string }[]): Promise<readonly number[]>;
@@ -36,7 +43,7 @@ export interface Store {
   remember(scope: string, id: string, request: Outstanding): Promise<void>;
   recall(scope: string, id: string): Promise<Outstanding | undefined>;
   forget(scope: string, id: string): Promise<void>;
-  /** Definitions last seen in a list, as JSON text: facts for policy on the calls that follow. */
+  /** Adds the definitions seen in a list (or a page of one), as JSON text: facts for policy on the calls that follow. */
   define(scope: string, definitions: ReadonlyMap<string, string>): Promise<void>;
   definition(scope: string, key: string): Promise<string | undefined>;
 }

@@ -1,0 +1,231 @@
+/**
+ * The store of one process: everything in memory, everything bounded, nothing survives a restart.
+ * Must not lose what protects: where running out of room would forget a label or reset a limit it refuses instead.
+ */
+import { BoundedMap } from "./bounded-map.ts";
+import { Buckets } from "./buckets.ts";
+import type { LimitRequest, Outstanding, Store } from "./store.ts";
+
+/** How much is kept. Counts, bytes and milliseconds. */
+export interface StoreLimits {
+  /** Flows with labels, numbered values or counters. */
+  readonly flows: number;
+  readonly flowTtlMs: number;
+  readonly labelsPerFlow: number;
+  /** Values of one flow whose number is remembered. */
+  readonly ordinalsPerFlow: number;
+  readonly ordinals: number;
+  readonly countersPerFlow: number;
+  readonly buckets: number;
+  readonly sessions: number;
+  readonly sessionTtlMs: number;
+  readonly outstanding: number;
+  readonly outstandingPerScope: number;
+  readonly outstandingBytes: number;
+  /** A larger request is remembered without its body. */
+  readonly bodyBytes: number;
+  readonly outstandingTtlMs: number;
+  readonly definitionsPerScope: number;
+  /** Of all definitions together, and of one scope's. */
+  readonly definitionBytes: number;
+  readonly definitionBytesPerScope: number;
+  readonly definitionTtlMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+const MIB = 1_048_576;
+
+export const DEFAULT_STORE_LIMITS: StoreLimits = {
+  flows: 50_000,
+  flowTtlMs: 24 * HOUR_MS,
+  labelsPerFlow: 256,
+  ordinalsPerFlow: 10_000,
+  ordinals: 500_000,
+  countersPerFlow: 256,
+  buckets: 100_000,
+  sessions: 100_000,
+  sessionTtlMs: 24 * HOUR_MS,
+  outstanding: 20_000,
+  outstandingPerScope: 1_000,
+  outstandingBytes: 64 * MIB,
+  bodyBytes: MIB,
+  outstandingTtlMs: HOUR_MS,
+  definitionsPerScope: 5_000,
+  definitionBytes: 64 * MIB,
+  definitionBytesPerScope: 8 * MIB,
+  definitionTtlMs: 24 * HOUR_MS,
+};
+
+/** The numbers of one flow. Numbers only grow: a value that was forgotten gets a new one, never another value's. */
+interface Numbering {
+  readonly byValue: BoundedMap<number>;
+  readonly last: Map<string, number>;
+}
+
+/** The definitions of one scope with their size, which is what a scope weighs. */
+interface Catalogue {
+  readonly byKey: BoundedMap<string>;
+}
+
+export class MemoryStore implements Store {
+  readonly #limits: StoreLimits;
+  readonly #clock: () => number;
+  readonly #buckets: Buckets;
+  readonly #counters: BoundedMap<Set<string>>;
+  readonly #labels: BoundedMap<Set<string>>;
+  readonly #numberings: BoundedMap<Numbering>;
+  readonly #sessions: BoundedMap<string>;
+  readonly #outstanding: BoundedMap<Outstanding>;
+  /** Which requests each scope has outstanding, oldest first. */
+  readonly #scopes = new Map<string, Set<string>>();
+  readonly #catalogues: BoundedMap<Catalogue>;
+
+  /** `clock`: milliseconds; ages are measured with it. */
+  constructor(clock: () => number, limits: Partial<StoreLimits> = {}) {
+    const all = { ...DEFAULT_STORE_LIMITS, ...limits };
+    this.#limits = all;
+    this.#clock = clock;
+    this.#buckets = new Buckets(all.buckets);
+    const flows = { entries: all.flows, ttlMs: all.flowTtlMs };
+    this.#counters = new BoundedMap(flows, clock);
+    this.#labels = new BoundedMap(flows, clock);
+    this.#numberings = new BoundedMap({ ...flows, weight: all.ordinals, weigh: ({ byValue }) => byValue.size }, clock);
+    this.#sessions = new BoundedMap({ entries: all.sessions, ttlMs: all.sessionTtlMs }, clock);
+    this.#outstanding = new BoundedMap(
+      {
+        entries: all.outstanding,
+        ttlMs: all.outstandingTtlMs,
+        weight: all.outstandingBytes,
+        weigh: ({ body }) => body?.length ?? 0,
+        removed: (key) => this.#leaveScope(key),
+      },
+      clock,
+    );
+    this.#catalogues = new BoundedMap(
+      { entries: all.flows, ttlMs: all.definitionTtlMs, weight: all.definitionBytes, weigh: ({ byKey }) => byKey.weight },
+      clock,
+    );
+  }
+
+  consume(limits: readonly LimitRequest[], nowMs: number, flow?: string): ReturnType<Store["consume"]> {
+    const outcome = this.#buckets.take(limits, nowMs);
+    if (outcome.granted && flow !== undefined) this.#count(flow, limits);
+    return Promise.resolve(outcome);
+  }
+
+  counters(flow: string, nowMs: number): Promise<Readonly<Record<string, number>>> {
+    const keys = [...(this.#counters.get(flow) ?? [])];
+    return Promise.resolve(Object.fromEntries(keys.map((key) => [key, Math.ceil(this.#buckets.used(key, nowMs))])));
+  }
+
+  labels(flow: string): Promise<readonly string[]> {
+    return Promise.resolve([...(this.#labels.get(flow) ?? [])]);
+  }
+
+  /** Throws when there is no room: a label that is lost would lift what it guards against. */
+  async addLabels(flow: string, labels: readonly string[]): Promise<void> {
+    if (labels.length === 0) return;
+    const known = this.#labels.get(flow);
+    if (known === undefined && this.#labels.full) throw new Error("no room for another flow's labels");
+    const all = new Set([...(known ?? []), ...labels]);
+    if (all.size > this.#limits.labelsPerFlow) throw new Error("too many labels on one flow");
+    this.#labels.set(flow, all);
+  }
+
+  ordinals(flow: string, values: readonly { label: string; digest: string }[]): Promise<readonly number[]> {
+    const bounds = { entries: this.#limits.ordinalsPerFlow, ttlMs: Infinity };
+    const numbering = this.#numberings.get(flow) ?? {
+      byValue: new BoundedMap<number>(bounds, this.#clock),
+      last: new Map<string, number>(),
+    };
+    const numbers = values.map(({ label, digest }) => {
+      const key = join(label, digest);
+      const known = numbering.byValue.get(key);
+      if (known !== undefined) return known;
+      const next = (numbering.last.get(label) ?? 0) + 1;
+      numbering.last.set(label, next);
+      numbering.byValue.set(key, next);
+      return next;
+    });
+    this.#numberings.set(flow, numbering);
+    return Promise.resolve(numbers);
+  }
+
+  sessionOwner(server: string, session: string, principal: string): Promise<string> {
+    const key = join(server, session);
+    const owner = this.#sessions.get(key) ?? principal;
+    this.#sessions.set(key, owner);
+    return Promise.resolve(owner);
+  }
+
+  endSession(server: string, session: string): Promise<void> {
+    this.#sessions.delete(join(server, session));
+    return Promise.resolve();
+  }
+
+  /** Beyond the bounds the oldest requests are forgotten: their answers are then unasked for and dropped, which is safe. */
+  remember(scope: string, id: string, request: Outstanding): Promise<void> {
+    const key = join(scope, id);
+    const tooLarge = request.body !== undefined && request.body.length > this.#limits.bodyBytes;
+    // Setting it may evict others, of this scope too: enter the scope first, so that leaving it is always seen.
+    this.#outstanding.delete(key);
+    const inScope = this.#scopes.get(scope) ?? new Set();
+    this.#scopes.set(scope, inScope.add(key));
+    this.#outstanding.set(key, tooLarge ? { ...request, body: undefined } : request);
+    const [oldest] = inScope;
+    if (oldest !== undefined && inScope.size > this.#limits.outstandingPerScope) this.#outstanding.delete(oldest);
+    return Promise.resolve();
+  }
+
+  recall(scope: string, id: string): Promise<Outstanding | undefined> {
+    return Promise.resolve(this.#outstanding.get(join(scope, id)));
+  }
+
+  forget(scope: string, id: string): Promise<void> {
+    this.#outstanding.delete(join(scope, id));
+    return Promise.resolve();
+  }
+
+  define(scope: string, definitions: ReadonlyMap<string, string>): Promise<void> {
+    const bounds = {
+      entries: this.#limits.definitionsPerScope,
+      ttlMs: this.#limits.definitionTtlMs,
+      weight: this.#limits.definitionBytesPerScope,
+      weigh: (definition: string) => Buffer.byteLength(definition),
+    };
+    const byKey = this.#catalogues.get(scope)?.byKey ?? new BoundedMap<string>(bounds, this.#clock);
+    for (const [key, definition] of definitions) byKey.set(key, definition);
+    this.#catalogues.set(scope, { byKey });
+    return Promise.resolve();
+  }
+
+  definition(scope: string, key: string): Promise<string | undefined> {
+    return Promise.resolve(this.#catalogues.get(scope)?.byKey.get(key));
+  }
+
+  #count(flow: string, limits: readonly LimitRequest[]): void {
+    const keys = this.#counters.get(flow) ?? new Set();
+    for (const { key } of limits) {
+      // Facts for policy to read, not the limits themselves: a flow that has used very many keeps the latest.
+      keys.delete(key);
+      keys.add(key);
+      const [oldest] = keys;
+      if (oldest !== undefined && keys.size > this.#limits.countersPerFlow) keys.delete(oldest);
+    }
+    this.#counters.set(flow, keys);
+  }
+
+  #leaveScope(key: string): void {
+    const scope = key.slice(0, key.lastIndexOf(SEPARATOR));
+    const inScope = this.#scopes.get(scope);
+    inScope?.delete(key);
+    if (inScope?.size === 0) this.#scopes.delete(scope);
+  }
+}
+
+/** NUL stands in no header value, configured name or JSON spelling, so that joined keys stay apart. */
+const SEPARATOR = "\u0000";
+
+function join(first: string, second: string): string {
+  return `${first}${SEPARATOR}${second}`;
+}

@@ -1,0 +1,283 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { MemoryStore, type StoreLimits } from "../../src/state/memory.ts";
+import type { LimitRequest } from "../../src/state/store.ts";
+
+function storeAt(limits: Partial<StoreLimits> = {}) {
+  const clock = { now: 0 };
+  return { clock, store: new MemoryStore(() => clock.now, limits) };
+}
+
+const request = (body: string | undefined, method = "tools/call") => ({
+  method,
+  body: body === undefined ? undefined : Buffer.from(body),
+  answered: false,
+});
+
+describe("limits", () => {
+  it("grants until the bucket is empty, then says how long to wait", async () => {
+    const { store } = storeAt();
+    const limit = { key: "calls", cost: 1, per_s: 0.5, max: 2 };
+    expect(await store.consume([limit], 0)).toEqual({ granted: true });
+    expect(await store.consume([limit], 0)).toEqual({ granted: true });
+    expect(await store.consume([limit], 0)).toEqual({ granted: false, key: "calls", retry_after_s: 2 });
+    expect(await store.consume([limit], 2_000)).toEqual({ granted: true });
+  });
+
+  it("takes nothing from any bucket when one of them is short", async () => {
+    const { store } = storeAt();
+    const calls = { key: "calls", cost: 1, per_s: 0, max: 10 };
+    const rows = { key: "rows", cost: 5, per_s: 1, max: 4 };
+    expect(await store.consume([calls, rows], 0, "flow")).toMatchObject({ granted: false, key: "rows" });
+    expect(await store.consume([{ ...calls, cost: 10 }], 0)).toEqual({ granted: true });
+  });
+
+  it("counts several limits on one key together, under the strictest size", async () => {
+    const { store } = storeAt();
+    const both = [
+      { key: "calls", cost: 2, per_s: 1, max: 3 },
+      { key: "calls", cost: 2, per_s: 1, max: 100 },
+    ];
+    expect(await store.consume(both, 0)).toMatchObject({ granted: false, key: "calls" });
+  });
+
+  it.each([
+    ["a negative cost", { cost: -1, per_s: 1, max: 1 }],
+    ["a cost that is no number", { cost: Number.NaN, per_s: 1, max: 1 }],
+    ["a cost above the bucket", { cost: 2, per_s: 1, max: 1 }],
+    ["a refill that is no number", { cost: 1, per_s: Number.NaN, max: 1 }],
+  ])("refuses %s for ever", async (_, limit) => {
+    const { store } = storeAt();
+    expect(await store.consume([{ key: "k", ...limit }], 0)).toEqual({ granted: false, key: "k", retry_after_s: 86_400 });
+  });
+
+  it("refuses new keys rather than resetting a limit when the table is full, and takes them once others have refilled", async () => {
+    const { store } = storeAt({ buckets: 1 });
+    const limit = { cost: 1, per_s: 1, max: 1 };
+    expect(await store.consume([{ key: "a", ...limit }], 0)).toEqual({ granted: true });
+    expect(await store.consume([{ key: "b", ...limit }], 0)).toEqual({ granted: false, key: "b", retry_after_s: 1 });
+    expect(await store.consume([{ key: "a", ...limit }], 0)).toMatchObject({ granted: false });
+    expect(await store.consume([{ key: "b", ...limit }], 1_000)).toEqual({ granted: true });
+  });
+
+  it("gives nothing back when the clock runs backwards", async () => {
+    const { store } = storeAt();
+    const limit = { key: "k", cost: 1, per_s: 1, max: 1 };
+    await store.consume([limit], 10_000);
+    expect(await store.consume([limit], 0)).toMatchObject({ granted: false });
+  });
+
+  it("shows a flow what it has in use, and other flows nothing of it", async () => {
+    const { store } = storeAt();
+    await store.consume([{ key: "calls", cost: 3, per_s: 1, max: 10 }], 0, "mine");
+    expect(await store.counters("mine", 1_000)).toEqual({ calls: 2 });
+    expect(await store.counters("mine", 60_000)).toEqual({ calls: 0 });
+    expect(await store.counters("other", 0)).toEqual({});
+  });
+
+  const limits = fc.array(
+    fc.record({
+      key: fc.constantFrom("a", "b", "c"),
+      cost: fc.integer({ min: 0, max: 5 }),
+      per_s: fc.constantFrom(0, 0.5, 2),
+      max: fc.integer({ min: 0, max: 6 }),
+    }),
+    { minLength: 1, maxLength: 4 },
+  );
+
+  it("never hands out more than size plus refill, whatever is asked when", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 4 }))), async (steps) => {
+        const { store } = storeAt();
+        let now = 0;
+        let granted = 0;
+        for (const [pause, cost] of steps) {
+          now += pause;
+          if ((await store.consume([{ key: "k", cost, per_s: 2, max: 5 }], now)).granted) granted += cost;
+          expect(granted).toBeLessThanOrEqual(5 + (now / 1_000) * 2 + 1e-6);
+        }
+      }),
+    );
+  });
+
+  it("takes all or nothing", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(limits, fc.integer({ min: 0, max: 2_000 })), { maxLength: 20 }), async (steps) => {
+        const { store } = storeAt();
+        let now = 0;
+        for (const [wanted, pause] of steps) {
+          now += pause;
+          const before = await store.counters("flow", now);
+          const outcome = await store.consume(wanted, now, "flow");
+          const after = await store.counters("flow", now);
+          if (!outcome.granted) expect(after).toEqual(before);
+          for (const used of Object.values(after)) expect(used).toBeLessThanOrEqual(6);
+        }
+      }),
+    );
+  });
+
+  it("does not care in which order limits are listed", async () => {
+    await fc.assert(
+      fc.asyncProperty(limits, async (wanted: LimitRequest[]) => {
+        const forwards = await storeAt().store.consume(wanted, 0);
+        const backwards = await storeAt().store.consume(wanted.toReversed(), 0);
+        expect(backwards.granted).toBe(forwards.granted);
+      }),
+    );
+  });
+});
+
+describe("labels", () => {
+  it("only ever grow", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(fc.constantFrom("pii", "secret", "untrusted"))), async (steps) => {
+        const { store } = storeAt();
+        let before: readonly string[] = [];
+        for (const labels of steps) {
+          await store.addLabels("flow", labels);
+          const after = await store.labels("flow");
+          expect(new Set(after)).toEqual(new Set([...before, ...labels]));
+          before = after;
+        }
+      }),
+    );
+  });
+
+  it("belong to one flow and end after its time to live", async () => {
+    const { store, clock } = storeAt({ flowTtlMs: 1_000 });
+    await store.addLabels("flow", ["pii"]);
+    expect(await store.labels("other")).toEqual([]);
+    clock.now = 999;
+    expect(await store.labels("flow")).toEqual(["pii"]);
+    clock.now = 1_999;
+    expect(await store.labels("flow")).toEqual([]);
+  });
+
+  it("are refused, not dropped, when there is no room", async () => {
+    const { store } = storeAt({ flows: 1, labelsPerFlow: 2 });
+    await store.addLabels("flow", ["a", "b"]);
+    await expect(store.addLabels("flow", ["c"])).rejects.toThrow("too many labels");
+    await expect(store.addLabels("other", ["a"])).rejects.toThrow("no room");
+    expect(await store.labels("flow")).toEqual(["a", "b"]);
+  });
+});
+
+describe("ordinals", () => {
+  it("number values per label and flow, the same value always alike", async () => {
+    const { store } = storeAt();
+    const values = [
+      { label: "EMAIL", digest: "x" },
+      { label: "EMAIL", digest: "y" },
+      { label: "CARD", digest: "x" },
+      { label: "EMAIL", digest: "x" },
+    ];
+    expect(await store.ordinals("flow", values)).toEqual([1, 2, 1, 1]);
+    expect(await store.ordinals("flow", values.toReversed())).toEqual([1, 1, 2, 1]);
+    expect(await store.ordinals("other", [{ label: "EMAIL", digest: "y" }])).toEqual([1]);
+  });
+
+  it("never give two values one number, even after the older one was forgotten", async () => {
+    const { store } = storeAt({ ordinalsPerFlow: 2 });
+    const digests = ["a", "b", "c", "a"];
+    const numbers = [];
+    for (const digest of digests) numbers.push(...(await store.ordinals("flow", [{ label: "EMAIL", digest }])));
+    expect(numbers).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe("sessions", () => {
+  it("belong to the principal who used them first, until they end", async () => {
+    const { store } = storeAt();
+    expect(await store.sessionOwner("crm", "s1", "alice")).toBe("alice");
+    expect(await store.sessionOwner("crm", "s1", "mallory")).toBe("alice");
+    expect(await store.sessionOwner("mail", "s1", "mallory")).toBe("mallory");
+    await store.endSession("crm", "s1");
+    expect(await store.sessionOwner("crm", "s1", "bob")).toBe("bob");
+  });
+});
+
+describe("outstanding requests", () => {
+  it("are found by scope and id spelling until forgotten", async () => {
+    const { store } = storeAt();
+    await store.remember("scope", "1", request("{}"));
+    expect(await store.recall("scope", "1")).toMatchObject({ method: "tools/call", answered: false });
+    expect(await store.recall("scope", '"1"')).toBeUndefined();
+    expect(await store.recall("other", "1")).toBeUndefined();
+    await store.forget("scope", "1");
+    expect(await store.recall("scope", "1")).toBeUndefined();
+  });
+
+  it("keep no body that is too large", async () => {
+    const { store } = storeAt({ bodyBytes: 4 });
+    await store.remember("scope", "1", request("12345"));
+    expect(await store.recall("scope", "1")).toMatchObject({ method: "tools/call", body: undefined });
+  });
+
+  it("of one scope never push out those of another", async () => {
+    const { store } = storeAt({ outstandingPerScope: 2 });
+    await store.remember("quiet", "1", request("{}"));
+    for (const id of ["1", "2", "3"]) await store.remember("busy", id, request("{}"));
+    expect(await store.recall("quiet", "1")).toBeDefined();
+    expect(await store.recall("busy", "1")).toBeUndefined();
+    expect(await store.recall("busy", "3")).toBeDefined();
+  });
+
+  it("stay within their bounds whatever is remembered and forgotten", async () => {
+    const step = fc.record({
+      scope: fc.constantFrom("a", "b", "c"),
+      id: fc.integer({ min: 0, max: 5 }).map(String),
+      size: fc.integer({ min: 0, max: 10 }),
+      forget: fc.boolean(),
+      pause: fc.integer({ min: 0, max: 50 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { store, clock } = storeAt({ outstanding: 6, outstandingPerScope: 3, outstandingBytes: 30, outstandingTtlMs: 100 });
+        for (const { scope, id, size, forget, pause } of steps) {
+          clock.now += pause;
+          if (forget) await store.forget(scope, id);
+          else await store.remember(scope, id, request("x".repeat(size)));
+          if (!forget) expect(await store.recall(scope, id)).toBeDefined();
+        }
+        const kept = [];
+        for (const scope of ["a", "b", "c"]) {
+          const inScope = [];
+          for (const id of ["0", "1", "2", "3", "4", "5"]) inScope.push(await store.recall(scope, id));
+          const found = inScope.filter((one) => one !== undefined);
+          expect(found.length).toBeLessThanOrEqual(3);
+          kept.push(...found);
+        }
+        expect(kept.length).toBeLessThanOrEqual(6);
+        expect(kept.reduce((sum, { body }) => sum + (body?.length ?? 0), 0)).toBeLessThanOrEqual(30);
+      }),
+    );
+  });
+});
+
+describe("definitions", () => {
+  it("of a later page join those of the earlier ones; the latest of one key stands", async () => {
+    const { store } = storeAt();
+    await store.define("crm", new Map([["tool\nadd", "1"]]));
+    await store.define(
+      "crm",
+      new Map([
+        ["tool\nget", "2"],
+        ["tool\nadd", "3"],
+      ]),
+    );
+    expect(await store.definition("crm", "tool\nadd")).toBe("3");
+    expect(await store.definition("crm", "tool\nget")).toBe("2");
+    expect(await store.definition("mail", "tool\nget")).toBeUndefined();
+  });
+
+  it("are bounded in bytes, per scope and in total", async () => {
+    const { store } = storeAt({ definitionBytesPerScope: 4, definitionBytes: 6 });
+    await store.define("a", new Map([["1", "xxx"]]));
+    await store.define("a", new Map([["2", "yyy"]]));
+    expect(await store.definition("a", "1")).toBeUndefined();
+    await store.define("b", new Map([["1", "zzzz"]]));
+    expect(await store.definition("a", "2")).toBeUndefined();
+    expect(await store.definition("b", "1")).toBe("zzzz");
+  });
+});
