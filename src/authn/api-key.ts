@@ -9,6 +9,7 @@ import { createHash, randomInt, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { ApiKeyConfig } from "../config/config.ts";
 import { fail, ok, type Result } from "../errors.ts";
+import type { PrincipalFacts } from "../policy/input.ts";
 import type { Authenticated, Authenticator, CredentialHeader } from "./authenticator.ts";
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -49,7 +50,13 @@ export function createApiKeyAuthenticator(
       for (const each of known) if (equal(digest, each.digest)) match = each;
       if (match === undefined) return refuse("the API key is not known");
       if (match.expires !== undefined && match.expires <= nowMs) return refuse(`the API key "${match.id}" has expired`);
-      const principal = { id: match.id, method: "api_key", scopes: [...match.scopes], groups: [...match.groups], claims: {} } as const;
+      const principal: PrincipalFacts = {
+        id: match.id,
+        method: "api_key",
+        scopes: [...match.scopes],
+        groups: [...match.groups],
+        claims: {},
+      };
       return ok({ principal, consumed: presented.map(({ header }) => header) });
     },
   };

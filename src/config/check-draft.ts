@@ -11,7 +11,7 @@ import type { Path } from "./document.ts";
 import { isLoopback } from "./grammar.ts";
 import type { Problem } from "./problem.ts";
 import type { Written } from "./schema.ts";
-import { errorCode } from "./secrets.ts";
+import { ioReason } from "./io-reason.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** All problems of a draft whose paths are absolute already. */
@@ -169,7 +169,7 @@ function checkPolicyPath(path: string | undefined, checks: Checks): void {
     checks.error(
       at,
       "config/missing-file",
-      `${path} cannot be read (${errorCode(error)})`,
+      `${path} cannot be read: ${ioReason(error)}`,
       "Relative paths start at the configuration file's folder.",
     );
   }
@@ -188,7 +188,7 @@ function checkAuditFile(file: string, checks: Checks): void {
     checks.error(
       at,
       "config/audit-file",
-      `${file} cannot be written (${errorCode(error)})`,
+      `${file} cannot be written: ${ioReason(error)}`,
       "Its folder must be there, and writable for the account that runs Sluice.",
     );
   }

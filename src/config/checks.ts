@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { Locate, Path } from "./document.ts";
 import type { Problem } from "./problem.ts";
-import { errorCode } from "./secrets.ts";
+import { ioReason } from "./io-reason.ts";
 
 /** Collects problems; files are named as written, and opened at their absolute path. */
 export interface Checks {
@@ -40,7 +40,7 @@ export function collector(problems: Problem[], { file, locate }: CheckContext): 
         checks.error(
           path,
           "config/missing-file",
-          `${name} cannot be read (${errorCode(error)})`,
+          `${name} cannot be read: ${ioReason(error)}`,
           "Relative paths start at the configuration file's folder.",
         );
       }

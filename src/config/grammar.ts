@@ -21,10 +21,9 @@ function quantity(what: string, units: Readonly<Record<string, number>>, fallbac
   const names = Object.keys(units);
   const pattern = new RegExp(`^(\\d{1,15})(${names.join("|")})$`, "u");
   const example = what === "size" ? "4MiB or 4194304" : "30s or 30000";
+  const error = `expected a ${what} such as ${example}; units: ${names.join(", ")}`;
   return z
-    .union([z.int().nonnegative(), z.string().regex(pattern)], {
-      error: `expected a ${what} such as ${example}; units: ${names.join(", ")}`,
-    })
+    .union([z.int({ error }).nonnegative({ error }), z.string().regex(pattern, { error })], { error })
     .transform((written) => {
       if (typeof written === "number") return written;
       const [, digits, unit] = pattern.exec(written) ?? [];

@@ -12,7 +12,7 @@ import { type ConfigDocument, type Locate, type Path, readDocument } from "./doc
 import { deepFreeze, frozenMap } from "./freeze.ts";
 import type { Problem } from "./problem.ts";
 import type { Written, WrittenServer } from "./schema.ts";
-import { errorCode } from "./secrets.ts";
+import { ioReason } from "./io-reason.ts";
 import { validate } from "./validate.ts";
 
 export interface LoadedConfig {
@@ -71,7 +71,7 @@ export function draftConfig(path: string, options: LoadOptions = {}): ConfigDraf
   } catch (error) {
     if (error instanceof TypeError) return refused("the file is not UTF-8 text");
     return refused(
-      `the configuration file cannot be read (${errorCode(error)})`,
+      `the configuration file cannot be read: ${ioReason(error)}`,
       "Name one with --config, or put a single server behind Sluice with --upstream URL.",
     );
   }

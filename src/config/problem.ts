@@ -17,11 +17,12 @@ export interface Problem {
   readonly hint?: string;
 }
 
-/** `file:line:column: error: message (hint) [check]` */
+/** `file:line:column: error: message. Hint. [check]` */
 export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.line === undefined ? undefined : problem.column]
     .filter((part) => part !== undefined)
     .join(":");
+  const sentence = problem.hint === undefined || /[.?!]$/u.test(problem.message) ? problem.message : `${problem.message}.`;
   const hint = problem.hint === undefined ? "" : ` ${problem.hint}`;
-  return `${place}: ${problem.severity}: ${problem.message}${hint} [${problem.check}]`;
+  return `${place}: ${problem.severity}: ${sentence}${hint} [${problem.check}]`;
 }

@@ -16,11 +16,9 @@ export const SERVER_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/u;
 export const RESERVED_SERVER_NAMES: ReadonlySet<string> = new Set(["healthz", "readyz", "metrics"]);
 
 const name = (what: string) =>
-  z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$/u, {
-      error: `${what} starts with a letter or digit and holds only letters, digits and . _ @ : / -`,
-    });
+  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@:/-]{0,127}$/u, {
+    error: `${what} starts with a letter or digit and holds only letters, digits and . _ @ : / -`,
+  });
 
 const names = (what: string) => z.array(name(what)).default([]);
 
@@ -36,7 +34,7 @@ const mode = z.enum(["enforce", "observe"]);
 const packs = z.array(z.string());
 const settings = z.record(z.string(), z.unknown());
 
-const apiKey = z.strictObject({
+export const apiKeySchema = z.strictObject({
   id: name("an id").describe("Name of the key's holder: `input.principal.id` in policies, and in the audit record."),
   sha256: z
     .string()
@@ -51,7 +49,7 @@ const apiKey = z.strictObject({
 const authn = z.strictObject({
   anonymous: z.literal(true).optional().describe("Ask for no credentials. Only on a loopback `listen`."),
   api_keys: z
-    .array(apiKey)
+    .array(apiKeySchema)
     .min(1, { error: "lists no key" })
     .optional()
     .describe("Keys that clients send as `Authorization: Bearer KEY` or `X-API-Key: KEY`."),
@@ -102,7 +100,9 @@ const limits = z.strictObject({
   depth: count(64, 4, 1000).describe("Nesting of a message."),
   nodes: count(200_000, 100, 10_000_000).describe("Values and keys in a message."),
   string: size("2MiB", KIB, 256 * MIB).describe("One string in a message."),
-  findings: count(1000, 1, 100_000).describe("Findings in a message; more are counted as one excess that policies can see."),
+  findings: count(1000, 1, 100_000).describe(
+    "Findings of one message that are kept; policies see `input.findings_capped` when there were more.",
+  ),
   policy_text: size("1MiB", KIB, 64 * MIB).describe("A larger message enters the policy input without its long strings."),
   policy_memory: size("64MiB", 16 * MIB, 4096 * MIB).describe("Memory of one policy engine."),
   upstream_ms: duration("60s", 100, 60 * MINUTE).describe("Time for the first byte of a server's answer."),

@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { type Failure, fail, ok, type Result } from "../errors.ts";
 import type { SecretRef } from "./config.ts";
+import { ioReason } from "./io-reason.ts";
 
 /** A secret is a token, not a document. */
 const LONGEST = 16 * 1024;
@@ -57,7 +58,7 @@ function fromFile(file: string, what: string): Result<string> {
     }
     return read;
   } catch (error) {
-    return refuse(`${what} cannot be read (${errorCode(error)})`);
+    return refuse(`${what} cannot be read: ${ioReason(error)}`);
   }
 }
 
@@ -72,8 +73,3 @@ function accept(value: string | undefined, what: string): Result<string> {
 }
 
 const refuse = (detail: string): { ok: false; failure: Failure } => fail({ code: "ERR_UPSTREAM_CREDENTIAL", detail });
-
-/** The system's code of an I/O error, such as ENOENT: its message would repeat the path. */
-export function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
-}

@@ -7,7 +7,7 @@ import type { z } from "zod";
 import type { Locate, Path } from "./document.ts";
 import type { Problem } from "./problem.ts";
 import { configSchema, type Written } from "./schema.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean, nearest } from "./suggest.ts";
 
 export interface Validated {
   readonly problems: readonly Problem[];
@@ -79,7 +79,8 @@ function describe(issue: Issue, root: unknown, report: Report): void {
       return;
     case "invalid_value": {
       const known = issue.values.map(String);
-      const hint = typeof found === "string" ? didYouMean(found, known) : undefined;
+      const near = typeof found === "string" ? nearest(found, known) : undefined;
+      const hint = near === undefined ? undefined : `Did you mean "${near}"?`;
       report(path, "value", "config/value", `${key}expected ${known.length === 1 ? known[0] : `one of ${known.join(", ")}`}`, hint);
       return;
     }
@@ -107,7 +108,8 @@ const article = (expected: string): string => ARTICLES[expected] ?? expected;
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "keys and values";
-  return typeof value === "string" ? "text" : typeof value === "number" ? "a number" : String(value);
+  if (typeof value === "string") return "text";
+  return typeof value === "boolean" ? `${value}` : "a number";
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
