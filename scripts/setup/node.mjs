@@ -76,7 +76,7 @@ async function install(tools, home, progress) {
 /** How to run npm under a given Node: the npm that started us, else the one on PATH. */
 export function npmCommand(node) {
   const current = process.env.npm_execpath;
-  if (current !== undefined && /npm-cli\.js$/.test(current) && fs.existsSync(current)) return [node, current];
+  if (current !== undefined && current.endsWith("npm-cli.js") && fs.existsSync(current)) return [node, current];
   const found = findOnPath("npm");
   if (found === undefined) throw new SetupError("npm is missing: install it (it comes with Node from https://nodejs.org/) and try again.");
   const script = fs.realpathSync(found);
