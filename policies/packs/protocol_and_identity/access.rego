@@ -1,0 +1,100 @@
+# Who may use what: the lookup in the settings that every rule of this pack shares.
+
+# METADATA
+# title: Protocol and identity
+# description: >-
+#   Grants the messages that MCP itself needs, and each principal the tools, prompts and resources that the settings give it.
+#   What is not granted is denied and not listed.
+# related_resources:
+#   - https://modelcontextprotocol.io/specification
+# custom:
+#   severity: high
+package policies.protocol_and_identity
+
+settings := data.server_settings[input.server.name].protocol_and_identity
+
+# A principal to which no entry of `access` applies may not even say hello.
+known_principal if {
+	some entry in settings.access
+	applies(entry)
+}
+
+# Every condition that the entry names must hold, and it must name one: an entry without conditions applies to nobody.
+applies(entry) if {
+	conditional(entry)
+	principal_fits(entry)
+	group_fits(entry)
+	scopes_fit(entry)
+}
+
+conditional(entry) if entry.principals
+
+conditional(entry) if entry.groups
+
+conditional(entry) if count(entry.scopes) > 0
+
+principal_fits(entry) if not entry.principals
+
+principal_fits(entry) if "*" in entry.principals
+
+principal_fits(entry) if input.principal.id in entry.principals
+
+group_fits(entry) if not entry.groups
+
+group_fits(entry) if {
+	some group in input.principal.groups
+	group in entry.groups
+}
+
+scopes_fit(entry) if not entry.scopes
+
+scopes_fit(entry) if {
+	every scope in entry.scopes {
+		scope in input.principal.scopes
+	}
+}
+
+may_use_tool(name) if {
+	some entry in settings.access
+	applies(entry)
+	some pattern in entry.tools
+	fits(pattern, name)
+}
+
+may_use_prompt(name) if {
+	some entry in settings.access
+	applies(entry)
+	some pattern in entry.prompts
+	fits(pattern, name)
+}
+
+may_use_resource(uri) if {
+	some entry in settings.access
+	applies(entry)
+	some pattern in entry.resources
+	fits(pattern, uri)
+}
+
+fits(pattern, _) if pattern == "*"
+
+fits(pattern, text) if pattern == text
+
+# A prefix says nothing about a name that leads out of it again.
+fits(pattern, text) if {
+	endswith(pattern, "*")
+	startswith(text, trim_suffix(pattern, "*"))
+	stays_below(text)
+}
+
+stays_below(text) if {
+	not contains(text, "..")
+	not contains(text, `\`)
+	not encodes_a_step(text)
+}
+
+# Percent-encoded dot, slash, backslash, and the percent sign of a second encoding.
+encodes_a_step(text) if {
+	contains(text, "%")
+	some code in ["%2e", "%2f", "%5c", "%25"]
+	contains(lower(text), code)
+}

@@ -1,0 +1,101 @@
+# Denials that hold whatever another policy grants. Names are compared without case and outer white space, because some servers do so.
+package policies.protocol_and_identity
+
+# METADATA
+# title: The tool is on deny_tools
+# description: The settings forbid this tool to everybody; it is neither listed nor called.
+# related_resources:
+#   - https://modelcontextprotocol.io/specification/2025-11-25/server/tools
+# custom:
+#   severity: medium
+deny contains {"id": "protocol_and_identity/denied_tool"} if {
+	input.target.kind == "tool"
+	not clear_of(settings.deny_tools, input.target.name)
+}
+
+# METADATA
+# title: The prompt is on deny_prompts
+# description: The settings forbid this prompt to everybody; it is neither listed, got nor completed.
+# related_resources:
+#   - https://modelcontextprotocol.io/specification/2025-11-25/server/prompts
+# custom:
+#   severity: medium
+deny contains {"id": "protocol_and_identity/denied_prompt"} if {
+	some name in named_prompts
+	not clear_of(settings.deny_prompts, name)
+}
+
+# METADATA
+# title: The resource is on deny_resources
+# description: The settings forbid this resource to everybody; it is neither listed, read, subscribed to nor completed.
+# related_resources:
+#   - https://modelcontextprotocol.io/specification/2025-11-25/server/resources
+# custom:
+#   severity: medium
+deny contains {"id": "protocol_and_identity/denied_resource"} if {
+	some uri in named_uris
+	not clear_of(settings.deny_resources, uri)
+}
+
+# METADATA
+# title: The URI cannot be compared with deny_resources
+# description: Dot segments, backslashes or needless percent-encoding let one resource go by many names.
+# related_resources:
+#   - https://www.rfc-editor.org/rfc/rfc3986#section-6
+# custom:
+#   severity: medium
+deny contains {"id": "protocol_and_identity/ambiguous_uri"} if {
+	not no_denied_resources
+	some uri in named_uris
+	not has_one_name(uri)
+}
+
+# METADATA
+# title: No settings for this server
+# description: Without its settings this pack cannot tell what may pass, so nothing may.
+# related_resources:
+#   - https://cwe.mitre.org/data/definitions/636.html
+# custom:
+#   severity: critical
+deny contains {"id": "protocol_and_identity/no_settings"} if not settings
+
+clear_of(patterns, text) if {
+	every pattern in patterns {
+		not covers(pattern, text)
+	}
+}
+
+covers(pattern, text) if lower(pattern) == lower(trim_space(text))
+
+covers(pattern, text) if {
+	endswith(pattern, "*")
+	startswith(lower(trim_space(text)), lower(trim_suffix(pattern, "*")))
+}
+
+no_denied_resources if count(settings.deny_resources) == 0
+
+has_one_name(uri) if {
+	stays_below(uri)
+	plainly_encoded(uri)
+}
+
+plainly_encoded(uri) if not contains(uri, "%")
+
+# No percent-encoded letter, digit, `-`, `.`, `/`, `\`, `_`, `~` or `%`.
+plainly_encoded(uri) if not regex.match(`%(2[5def]|3[0-9]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9ae])`, lower(uri))
+
+named_prompts contains input.target.name if input.target.kind == "prompt"
+
+named_prompts contains input.mcp.params.ref.name if completes
+
+named_uris contains input.target.uri if input.target.kind in {"resource", "template"}
+
+named_uris contains input.mcp.params.uri if subscribes
+
+named_uris contains input.mcp.params.ref.uri if completes
+
+named_uris contains uri if {
+	input.mcp.method == "subscriptions/listen"
+	input.phase == "request"
+	some uri in listened_uris
+}
