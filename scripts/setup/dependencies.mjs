@@ -8,7 +8,8 @@ import { findOnPath, networkFault, run, SetupError } from "./command.mjs";
 import { npmCommand } from "./node.mjs";
 import { dropStamp, hashOf, readStamp, writeStamp } from "./stamps.mjs";
 
-const FLAGS = ["--no-audit", "--no-fund", "--prefer-offline", "--fetch-retry-mintimeout=2000", "--fetch-retry-maxtimeout=10000"];
+// Install scripts in the foreground: compiling re2 takes minutes, and its output is the only sign of progress.
+const FLAGS = ["--foreground-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retry-mintimeout=2000", "--fetch-retry-maxtimeout=10000"];
 
 /** Step: `scope` is "serve" (what runs) or "test" (what runs, and what tests it). */
 export async function installDependencies({ root, tools, scope, progress }) {
@@ -81,6 +82,7 @@ function installedScope(root) {
 
 async function npm(args, { root, node, env, progress }) {
   const command = npmCommand(node);
+  progress(`npm ${args[0]}`);
   const { code, output } = await run(command[0], [...command.slice(1), ...args], { cwd: root, env, onLine: progress });
   if (code === 0) return;
   const fault = networkFault(output);
