@@ -67,6 +67,10 @@ const IN_STRING = 7;
 const IN_NUMBER = 8;
 const IN_LITERAL = 9;
 
+const NO_BYTES: Buffer = Buffer.alloc(0);
+const NO_TAPE: Int32Array = new Int32Array(0);
+const FIRST_TAPE = 64 * STRIDE;
+
 const NOTHING_OPEN = -1;
 /** Flag of an object (on the tape, while it is open) whose keys are in a set. */
 const KEYS_IN_SET = 64;
@@ -87,9 +91,9 @@ const LITERALS: Readonly<Record<number, Buffer>> = {
 /** Reads one document that arrives in chunks. After a fault every further call answers the same fault. */
 export class JsonReader {
   readonly #limits: JsonLimits;
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer = NO_BYTES;
   #length = 0;
-  #tape: Int32Array = new Int32Array(0);
+  #tape = NO_TAPE;
   #fault: JsonFault | undefined;
   #answer: Result<JsonDocument, JsonFault> | undefined;
   // Where the scan stands between two chunks.
@@ -321,8 +325,11 @@ export class JsonReader {
     return undefined;
   }
   #growTape(): Int32Array {
-    // A first guess of a node per eight bytes; what a guess costs is bounded by the bytes that are there.
-    const grown = new Int32Array(Math.max(this.#tape.length * 2, (Math.min(this.#length, 65_536) >> 1) + 4 * STRIDE));
+    // Small ones come from the platform's buffer pool, which is much cheaper than memory of their own. Nothing is read before it is written.
+    const words = Math.max(this.#tape.length * 2, FIRST_TAPE);
+    const memory = Buffer.allocUnsafe(words * Int32Array.BYTES_PER_ELEMENT);
+    const aligned = memory.byteOffset % Int32Array.BYTES_PER_ELEMENT === 0;
+    const grown = aligned ? new Int32Array(memory.buffer, memory.byteOffset, words) : new Int32Array(words);
     grown.set(this.#tape);
     this.#tape = grown;
     return grown;
