@@ -83,32 +83,25 @@ function checkHeaders(path: readonly string[], server: WrittenServer, checks: Ch
   for (const [name, value] of Object.entries(server.headers)) {
     const at = [...path, name];
     const lower = name.toLowerCase();
-    const earlier = seen.get(lower);
+    const problem = headerNameProblem(name, seen.get(lower));
     seen.set(lower, name);
-    if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/u.test(name)) {
-      checks.error(at, "config/header", "this cannot be the name of a header", undefined, "key");
-    } else if (OWN_HEADERS.has(lower) || lower.startsWith("mcp-") || lower.startsWith("proxy-")) {
-      checks.error(at, "config/header", `Sluice writes the header ${name} itself`, "Remove it.", "key");
-    } else if (earlier !== undefined) {
-      checks.error(
-        at,
-        "config/header",
-        `the header ${name} is already there, as ${earlier}`,
-        "Header names ignore case: remove one of the two.",
-        "key",
-      );
-    }
+    if (problem === undefined) checkHeaderValue(at, name, value, server.disabled, checks);
+    else checks.error(at, "config/header", problem.message, problem.hint, "key");
     if (lower === "authorization" && server.authorization === "passthrough") {
-      checks.error(
-        at,
-        "config/header",
-        "the client's Authorization is passed on (authorization: passthrough) and another one is added here",
-        "Remove one of the two.",
-        "key",
-      );
+      const message = "the client's Authorization is passed on (authorization: passthrough) and another one is added here";
+      checks.error(at, "config/header", message, "Remove one of the two.", "key");
     }
-    checkHeaderValue(at, name, value, server.disabled, checks);
   }
+}
+
+function headerNameProblem(name: string, earlier: string | undefined): { message: string; hint?: string } | undefined {
+  const lower = name.toLowerCase();
+  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/u.test(name)) return { message: "this cannot be the name of a header" };
+  if (OWN_HEADERS.has(lower) || lower.startsWith("mcp-") || lower.startsWith("proxy-")) {
+    return { message: `Sluice writes the header ${name} itself`, hint: "Remove it." };
+  }
+  if (earlier === undefined) return undefined;
+  return { message: `the header ${name} is already there, as ${earlier}`, hint: "Header names ignore case: remove one of the two." };
 }
 
 function checkHeaderValue(path: readonly string[], name: string, value: string | SecretRef, disabled: boolean, checks: Checks): void {

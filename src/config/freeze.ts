@@ -1,10 +1,10 @@
 /** Makes a configuration unchangeable, maps included: what was checked stays what is used. */
 
-/** A Map without a way to change it. `Object.freeze` alone leaves a Map's content open. */
+/** A Map without a way to change it or its values. `Object.freeze` alone leaves a Map's content open. */
 class FrozenMap<K, V> extends Map<K, V> {
   constructor(entries: Iterable<readonly [K, V]>) {
     super();
-    for (const [key, value] of entries) super.set(key, value);
+    for (const [key, value] of entries) super.set(key, deepFreeze(value));
     Object.freeze(this);
   }
   override set(): never {
@@ -20,10 +20,10 @@ class FrozenMap<K, V> extends Map<K, V> {
 
 export const frozenMap = <K, V>(entries: Iterable<readonly [K, V]>): ReadonlyMap<K, V> => new FrozenMap(entries);
 
-/** Freezes plain data in depth. */
+/** Freezes plain data in depth; a Map in it must come from `frozenMap`. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
-  for (const member of value instanceof Map ? value.values() : Object.values(value)) deepFreeze(member);
+  for (const member of Object.values(value)) deepFreeze(member);
   return value;
 }

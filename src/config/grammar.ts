@@ -61,7 +61,7 @@ const HOST_NAME = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-
 /** Reads `host:port` or `[ipv6]:port`; a string says what is wrong. */
 export function parseListen(text: string): ListenAddress | string {
   const form = "write host:port, for example 127.0.0.1:8080 or [::1]:8080";
-  if (text.startsWith(":")) return "name the address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for every network";
+  if (/^:\d*$/u.test(text)) return "name the address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for every network";
   const colon = text.lastIndexOf(":");
   const portText = text.slice(colon + 1);
   if (colon < 0 || !/^\d{1,5}$/u.test(portText)) return `there is no port; ${form}`;

@@ -101,8 +101,13 @@ function complete(document: ConfigDocument, file: string, absolute: string | und
       config = build(draft, absolute);
     }
   }
-  problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-  return { problems, config, locate };
+  return { problems: inOrder(problems), config, locate };
+}
+
+/** By place, each once: what an anchor brings to two servers is one slip. */
+function inOrder(problems: readonly Problem[]): Problem[] {
+  const unique = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+  return [...unique.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
 }
 
 function withAbsolutePaths(written: Written, folder: string): Written {
