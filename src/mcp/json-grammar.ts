@@ -4,9 +4,32 @@
  */
 
 /** 1 for the bytes that stand for themselves inside a string: ASCII without controls, quote and backslash. */
-export const PLAIN: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
+const PLAIN: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x20 && byte < 0x80 && byte !== 0x22 && byte !== 0x5c ? 1 : 0,
 );
+
+/**
+ * The place of the first byte from `at` on that is not plain; there has to be one. `words` is the same memory, four bytes at a time:
+ * a word is skipped when no byte in it is above 0x7f (x), below 0x20 (the borrow of x − 0x20), a quote or a backslash (zero after xor).
+ * A borrow can stop it one word early, never late.
+ */
+export function skipPlain(bytes: Uint8Array, words: Int32Array, at: number): number {
+  while ((at & 3) !== 0) {
+    if (PLAIN[bytes[at] as number] !== 1) return at;
+    at += 1;
+  }
+  let word = at >> 2;
+  for (;;) {
+    const x = words[word] as number;
+    const quote = (x ^ 0x22222222) - 0x01010101;
+    const backslash = (x ^ 0x5c5c5c5c) - 0x01010101;
+    if (((x | (x - 0x20202020) | quote | backslash) & 0x80808080) !== 0) break;
+    word += 1;
+  }
+  at = word << 2;
+  while (PLAIN[bytes[at] as number] === 1) at += 1;
+  return at;
+}
 
 /** More bytes are needed before anything can be said. */
 export const INCOMPLETE = 0;

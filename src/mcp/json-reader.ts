@@ -32,8 +32,8 @@ import {
   NUMBER_SIGN,
   NUMBER_STEPS,
   NUMBER_ZERO,
-  PLAIN,
   escapeSequence,
+  skipPlain,
   utf8Sequence,
 } from "./json-grammar.ts";
 
@@ -68,7 +68,7 @@ const IN_NUMBER = 8;
 const IN_LITERAL = 9;
 
 const NO_BYTES: Buffer = Buffer.alloc(0);
-const NO_TAPE: Int32Array = new Int32Array(0);
+const NO_WORDS: Int32Array = new Int32Array(0);
 const FIRST_TAPE = 64 * STRIDE;
 
 const NOTHING_OPEN = -1;
@@ -92,8 +92,10 @@ const LITERALS: Readonly<Record<number, Buffer>> = {
 export class JsonReader {
   readonly #limits: JsonLimits;
   #buffer = NO_BYTES;
+  /** The buffer, four bytes at a time. */
+  #words = NO_WORDS;
   #length = 0;
-  #tape = NO_TAPE;
+  #tape = NO_WORDS;
   #fault: JsonFault | undefined;
   #answer: Result<JsonDocument, JsonFault> | undefined;
   // Where the scan stands between two chunks.
@@ -145,13 +147,15 @@ export class JsonReader {
     return ok(new JsonDocument(this.#buffer.subarray(0, this.#length), this.#tape, this.#size));
   }
 
-  /** Keeps one byte of room behind the data for the scan's sentinel, a NUL that no rule accepts. */
+  /** Keeps room behind the data for the scan's sentinel, a NUL that no rule accepts, and fills up the last word. */
   #append(chunk: Uint8Array): void {
     const length = this.#length + chunk.length;
     if (length >= this.#buffer.length) {
-      const grown = Buffer.allocUnsafe(this.#length === 0 ? length + 1 : Math.max(length + 1, this.#buffer.length * 2));
+      const room = this.#length === 0 ? length : Math.max(length, this.#buffer.length * 2);
+      const grown = allocate(room + 4 - (room % 4));
       grown.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = grown;
+      this.#words = new Int32Array(grown.buffer, grown.byteOffset, grown.length / 4);
     }
     this.#buffer.set(chunk, this.#length);
     this.#buffer[length] = 0;
@@ -160,6 +164,7 @@ export class JsonReader {
 
   #scan(): JsonFault | undefined {
     const bytes = this.#buffer;
+    const words = this.#words;
     const end = this.#length;
     const maxNodes = this.#limits.nodes;
     const maxDepth = this.#limits.depth;
@@ -252,19 +257,24 @@ export class JsonReader {
       const start = tape[slot + 1] as number;
       if (state === IN_STRING) {
         for (;;) {
+          at = skipPlain(bytes, words, at);
           byte = bytes[at] as number;
-          while (PLAIN[byte] === 1) {
-            at += 1;
-            byte = bytes[at] as number;
-          }
           if (byte === 0x22) break;
           let step: number;
           if (byte === 0x5c) {
             step = escapeSequence(bytes, at, end);
             tape[slot] = (tape[slot] as number) | ESCAPED;
           } else if (byte > 0x7f) {
-            step = utf8Sequence(bytes, at, end);
             tape[slot] = (tape[slot] as number) | WIDE;
+            // Nearly all of the world's text has two or three bytes a letter, in runs.
+            for (;;) {
+              if (byte >= 0xe1 && byte !== 0xed && byte < 0xf0 && isContinuation(bytes[at + 1]) && isContinuation(bytes[at + 2])) at += 3;
+              else if (byte >= 0xc2 && byte < 0xe0 && isContinuation(bytes[at + 1])) at += 2;
+              else break;
+              byte = bytes[at] as number;
+            }
+            step = byte > 0x7f ? utf8Sequence(bytes, at, end) : 0;
+            if (step === 0 && at < end && byte < 0x80) continue;
           } else if (at >= end) step = INCOMPLETE;
           else return tooLong(start + 1, at, maxString) ?? malformed("a control character in a string", at);
           if (step > 0) at += step;
@@ -291,7 +301,8 @@ export class JsonReader {
       } else if (state === IN_NUMBER) {
         let numberState = this.#numberState;
         for (;;) {
-          const next = NUMBER_STEPS[(numberState << 8) | (bytes[at] as number)] as number;
+          byte = bytes[at] as number;
+          const next = NUMBER_STEPS[(numberState << 8) | byte] as number;
           if (next === 0) break;
           numberState = next;
           at += 1;
@@ -325,11 +336,8 @@ export class JsonReader {
     return undefined;
   }
   #growTape(): Int32Array {
-    // Small ones come from the platform's buffer pool, which is much cheaper than memory of their own. Nothing is read before it is written.
-    const words = Math.max(this.#tape.length * 2, FIRST_TAPE);
-    const memory = Buffer.allocUnsafe(words * Int32Array.BYTES_PER_ELEMENT);
-    const aligned = memory.byteOffset % Int32Array.BYTES_PER_ELEMENT === 0;
-    const grown = aligned ? new Int32Array(memory.buffer, memory.byteOffset, words) : new Int32Array(words);
+    const memory = allocate(Math.max(this.#tape.length * 2, FIRST_TAPE) * 4);
+    const grown = new Int32Array(memory.buffer, memory.byteOffset, memory.length / 4);
     grown.set(this.#tape);
     this.#tape = grown;
     return grown;
@@ -427,4 +435,15 @@ function sameBytes(bytes: Buffer, one: number, other: number, length: number): b
   if (length > 64) return bytes.compare(bytes, one, one + length, other, other + length) === 0;
   for (let at = 0; at < length; at += 1) if (bytes[one + at] !== bytes[other + at]) return false;
   return true;
+}
+
+const isContinuation = (byte: number | undefined): boolean => ((byte as number) & 0xc0) === 0x80;
+
+/**
+ * Memory at a word's border. Little of it comes from the platform's buffer pool, much cheaper than memory of its own; what is in it is
+ * anybody's old data, so nothing may be read before it is written.
+ */
+function allocate(bytes: number): Buffer {
+  const pooled = Buffer.allocUnsafe(bytes);
+  return pooled.byteOffset % 4 === 0 ? pooled : Buffer.allocUnsafeSlow(bytes);
 }
