@@ -67,7 +67,7 @@ function nested(schema: JsonSchema, key: string): string[] {
 }
 
 function typeOf(schema: JsonSchema): string {
-  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(", ");
   const patterns = (schema.anyOf ?? []).map(({ pattern }) => pattern ?? "").join("");
   if (patterns.includes("MiB")) return "size";

@@ -2,6 +2,7 @@
  * Where a command reads and writes, and what its exit codes mean. Results go to standard output, everything else to standard error, so
  * that output can be piped.
  */
+import { isAbsolute, relative } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { formatProblem, type Problem } from "../config/problem.ts";
 
@@ -17,11 +18,17 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Prints problems, one a line, and how many there are. */
 export function printProblems(problems: readonly Problem[], stream: Writable): void {
-  for (const problem of problems) stream.write(`${formatProblem(problem)}\n`);
+  for (const problem of problems) stream.write(`${formatProblem({ ...problem, file: asKnown(problem.file) })}\n`);
   const errors = problems.filter(({ severity }) => severity === "error").length;
   const warnings = problems.length - errors;
   const parts = [count(errors, "error"), count(warnings, "warning")].filter((part) => part !== undefined);
   if (parts.length > 0) stream.write(`${parts.join(", ")}\n`);
+}
+
+/** Files below the working folder by the short name that an editor's terminal can open. */
+function asKnown(file: string): string {
+  const short = isAbsolute(file) ? relative(process.cwd(), file) : file;
+  return short === "" || short.startsWith("..") ? file : short;
 }
 
 export const hasErrors = (problems: readonly Problem[]): boolean => problems.some(({ severity }) => severity === "error");

@@ -98,7 +98,7 @@ function complete(document: ConfigDocument, file: string, absolute: string | und
         validated.removed.some((gone) => path.every((segment, index) => gone[index] === undefined || gone[index] === segment));
       const shippedPacks = options.shippedPacks ?? packNames(packageRoot());
       problems.push(...checkDraft(draft, { file, locate, replaced, shippedPacks, now: options.now ?? Date.now() }));
-      config = build(draft, absolute);
+      config = build(withKnownPacks(draft, shippedPacks), absolute);
     }
   }
   return { problems: inOrder(problems), config, locate };
@@ -126,6 +126,17 @@ function withAbsolutePaths(written: Written, folder: string): Written {
     policy: { ...written.policy, ...(written.policy.path === undefined ? {} : { path: absolute(written.policy.path) }) },
     audit: { ...written.audit, file: absolute(written.audit.file) },
   };
+}
+
+/** An unknown pack is reported once, with its place; whoever loads the packs of a draft need not stumble over it again. */
+function withKnownPacks(draft: Written, shipped: readonly string[]): Written {
+  const known = (packs: string[] | undefined, among: readonly string[]): { packs?: string[] } =>
+    packs === undefined ? {} : { packs: packs.filter((pack) => among.includes(pack)) };
+  const policy = { ...draft.policy, ...known(draft.policy.packs, shipped) };
+  const servers = Object.entries(draft.servers).map(
+    ([name, server]) => [name, { ...server, ...known(server.packs, policy.packs ?? shipped) }] as const,
+  );
+  return { ...draft, policy, servers: Object.fromEntries(servers) };
 }
 
 function build(draft: Written, file: string | undefined): Config {

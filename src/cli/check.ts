@@ -1,0 +1,24 @@
+/**
+ * `sluice check`: everything that is wrong with the configuration and the policies, in one run.
+ * Must not start anything, and must check the policies also when the configuration has problems of its own.
+ */
+import { draftConfig } from "../config/load.ts";
+import { checkPolicy } from "../policy/policy.ts";
+import { EXIT, type ExitCode, hasErrors, printProblems, type Streams } from "./streams.ts";
+
+export interface CheckOptions {
+  readonly config: string;
+}
+
+export async function check({ config: file }: CheckOptions, { stdout }: Streams): Promise<ExitCode> {
+  const { config, locate, problems } = draftConfig(file);
+  // A policy path that is missing is reported already, with its place in the configuration.
+  const readable =
+    config !== undefined && !problems.some(({ check: name }) => name === "config/missing-file" || name === "config/policy-path");
+  const policyProblems = readable ? await checkPolicy(config, { locate }) : [];
+  printProblems([...problems, ...policyProblems], stdout);
+  if (hasErrors(problems)) return EXIT.usage;
+  if (hasErrors(policyProblems)) return EXIT.found;
+  stdout.write(`${file}: nothing wrong\n`);
+  return EXIT.fine;
+}

@@ -1,0 +1,95 @@
+/**
+ * `sluice serve`: runs the gateway until it is told to stop. SIGHUP reloads, SIGINT and SIGTERM stop.
+ * Must not start on any problem, and must never leave a running gateway without a checked configuration.
+ */
+import type { Config } from "../config/config.ts";
+import { configForUpstream, type LoadedConfig, loadConfig } from "../config/load.ts";
+import type { Problem } from "../config/problem.ts";
+import { type Result, ok } from "../errors.ts";
+import { type Gateway, startGateway } from "../gateway.ts";
+import { EXIT, type ExitCode, printProblems, type Streams } from "./streams.ts";
+
+export interface ServeOptions {
+  readonly config?: string;
+  readonly upstream?: string;
+  readonly listen?: string;
+}
+
+export async function serve(options: ServeOptions, streams: Streams): Promise<ExitCode> {
+  const { stdout, stderr } = streams;
+  if (options.config === undefined && options.upstream === undefined) {
+    stderr.write("error: say what to serve: --config FILE, or --upstream URL for one server\nRun it with --help for an example.\n");
+    return EXIT.usage;
+  }
+  const load = (): Promise<Result<LoadedConfig, Problem[]>> => loadFrom(options);
+  const loaded = await load();
+  if (!loaded.ok) {
+    printProblems(loaded.failure, stderr);
+    return EXIT.usage;
+  }
+  const { config, locate, warnings } = loaded.value;
+  printProblems(warnings, stderr);
+  const stopped = stopSignal();
+  const started = await startGateway(config, { locate });
+  if (!started.ok) {
+    printProblems(started.failure, stderr);
+    return EXIT.usage;
+  }
+  const gateway = started.value;
+  const stopReloading = reloadOnHangUp(gateway, load, streams);
+  stdout.write(connectLines(config, gateway.url));
+  await stopped;
+  stopReloading();
+  stderr.write("Stopping.\n");
+  await gateway.close();
+  return EXIT.fine;
+}
+
+async function loadFrom({ config, upstream, listen }: ServeOptions): Promise<Result<LoadedConfig, Problem[]>> {
+  if (config !== undefined) return loadConfig(config);
+  const made = configForUpstream(upstream ?? "", listen);
+  return made.ok ? ok({ config: made.value, locate: () => undefined, warnings: [] }) : made;
+}
+
+/** Where clients connect, a line for each server. */
+function connectLines(config: Config, url: string): string {
+  const base = url.replace(/\/$/u, "");
+  const width = Math.max(...[...config.servers.keys()].map((name) => name.length));
+  const lines = [...config.servers.values()].map(({ name, disabled, mode }) => {
+    const note = disabled ? "  (disabled)" : mode === "observe" ? "  (observe: nothing is blocked)" : "";
+    return `  ${name.padEnd(width)}  ${base}/${name}/mcp${note}\n`;
+  });
+  return `Sluice is ready. Clients connect to\n${lines.join("")}`;
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process as if Sluice did not handle it. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+}
+
+/** Reloads at each SIGHUP, one after the other. What is wrong keeps the running configuration and policy. */
+function reloadOnHangUp(gateway: Gateway, load: () => Promise<Result<LoadedConfig, Problem[]>>, { stdout, stderr }: Streams): () => void {
+  let last: Promise<void> = Promise.resolve();
+  const reload = async (): Promise<void> => {
+    const loaded = await load();
+    const reloaded = loaded.ok ? await gateway.reload(loaded.value.config, { locate: loaded.value.locate }) : loaded;
+    if (loaded.ok) printProblems(loaded.value.warnings, stderr);
+    if (reloaded.ok) {
+      stdout.write(`Reloaded: policy revision ${reloaded.value.revision}\n`);
+      return;
+    }
+    printProblems(reloaded.failure, stderr);
+    stderr.write("Not reloaded: the running configuration and policy stay.\n");
+  };
+  const onHangUp = (): void => {
+    last = last.then(reload).catch((error: unknown) => {
+      stderr.write(
+        `Not reloaded: internal fault (${error instanceof Error ? error.name : typeof error}). The running configuration and policy stay.\n`,
+      );
+    });
+  };
+  process.on("SIGHUP", onHangUp);
+  return () => process.off("SIGHUP", onHangUp);
+}
