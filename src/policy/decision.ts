@@ -48,8 +48,12 @@ export interface Decision {
   /** For the operator's log when `effect` is error: what was wrong with the policy's answer. No payload. */
   readonly detail?: string;
   readonly matched: readonly Rule[];
-  /** Effects of packages in observe mode: recorded, not carried out. */
+  /** Effects of packages (or of everything) in observe mode: recorded, not carried out. */
   readonly would: readonly Rule[];
+  /** With observe mode in play: what the decision would have been without it. Absent when it would have been the same. */
+  readonly wouldBe?: { readonly effect: Effect; readonly reason?: ErrorCode };
+  /** Ids of rules that matched and were lifted by a waiver. */
+  readonly waived?: readonly string[];
   readonly grants: readonly Rule[];
   readonly redactions: readonly Redaction[];
   readonly rewrites: readonly Rewrite[];
