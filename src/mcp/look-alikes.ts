@@ -1,0 +1,199 @@
+/**
+ * Finds keys that some other reader would take for a protocol key although they are spelled otherwise. Sluice compares keys exactly; a
+ * peer that does not would act on a message that was never judged.
+ * Looks only where the protocol reads keys: what an API puts into `arguments`, `structuredContent` or a schema is its own.
+ *
+ * Readers that are known to be lenient: Go's encoding/json folds case (GHSA-wvj2-96wp-fq3f: `name` and `Name`; GHSA-q382-vc8q-7jhj:
+ * `paramſ`, `name\u0000`); the Python SDK's models take a field's own name in place of its alias (`input_responses`, and `meta` for
+ * `_meta`, where the protocol version of a request stands).
+ */
+import { type JsonDocument, type Node } from "./json.ts";
+
+/** A key that must not pass: where it is, and the protocol key that it resembles. */
+export interface LookAlike {
+  readonly key: Node;
+  readonly of: string;
+}
+
+/** One place where the protocol reads keys. */
+interface Level {
+  readonly keys: ReadonlySet<string>;
+  /** The protocol key of each folded spelling. */
+  readonly folded: ReadonlyMap<string, string>;
+  /** What is read in the value of a key: an object, or each object of an array. */
+  readonly inside: Map<string, Inside>;
+}
+
+/** `level` holds for the value itself, or (`each`) for every member's value; an object beside `unlessBeside` is free-form. */
+interface Inside {
+  readonly level: Level;
+  readonly each?: true;
+  readonly unlessBeside?: string;
+}
+
+const META_PREFIX = "io.modelcontextprotocol/";
+
+const META = level(
+  `progressToken traceparent tracestate baggage ${[
+    "protocolVersion",
+    "clientInfo",
+    "clientCapabilities",
+    "logLevel",
+    "subscriptionId",
+    "serverInfo",
+  ]
+    .concat("related-task", "model-immediate-response")
+    .map((name) => META_PREFIX + name)
+    .join(" ")}`,
+);
+const IMPLEMENTATION = level("name title version description websiteUrl icons");
+const ANNOTATIONS = level("title readOnlyHint destructiveHint idempotentHint openWorldHint audience priority lastModified");
+const ICON = level("src mimeType sizes theme");
+const RESOURCE = level("uri mimeType text blob _meta");
+const BLOCK = level(
+  "type text data mimeType uri name title description size annotations icons resource content structuredContent isError id input toolUseId _meta",
+);
+const TURN = level("role content _meta");
+const ARGUMENT = level("name title description required value");
+/** An entry of a list: a tool, prompt, resource, template or root. */
+const ITEM = level(
+  "name title description inputSchema outputSchema annotations execution icons uri uriTemplate mimeType size arguments _meta",
+);
+const REFERENCE = level("type name title uri");
+const CONTEXT = level("arguments");
+const SUBSCRIPTIONS = level("toolsListChanged promptsListChanged resourcesListChanged resourceSubscriptions taskIds");
+const TASK = level("taskId status statusMessage createdAt lastUpdatedAt ttl ttlMs pollInterval pollIntervalMs _meta");
+const COMPLETION = level("values total hasMore");
+const ERROR = level("code message data");
+const PARAMS = level(
+  `_meta name arguments uri cursor ref argument context level notifications inputResponses requestState protocolVersion capabilities
+  clientInfo task taskId status statusMessage createdAt lastUpdatedAt ttl pollInterval progressToken progress total message requestId reason
+  messages modelPreferences systemPrompt includeContext temperature maxTokens stopSequences metadata tools toolChoice mode requestedSchema
+  url elicitationId data logger`,
+  { meta: "_meta" },
+);
+const RESULT = level(
+  `_meta content structuredContent isError tools resources resourceTemplates prompts contents messages description completion
+  inputRequests requestState resultType nextCursor cacheScope ttlMs protocolVersion supportedVersions capabilities serverInfo instructions
+  tasks task taskId status statusMessage createdAt lastUpdatedAt ttl pollInterval roots action role model stopReason result error`,
+);
+const EMBEDDED_REQUEST = level("method params");
+const ENVELOPE = level("jsonrpc id method params result error");
+
+contain(META, { [`${META_PREFIX}clientInfo`]: IMPLEMENTATION, [`${META_PREFIX}serverInfo`]: IMPLEMENTATION });
+contain(IMPLEMENTATION, { icons: ICON });
+contain(RESOURCE, { _meta: META });
+contain(BLOCK, { annotations: ANNOTATIONS, icons: ICON, resource: RESOURCE, content: BLOCK, _meta: META });
+contain(TURN, { content: BLOCK, _meta: META });
+contain(ITEM, { annotations: ANNOTATIONS, icons: ICON, arguments: ARGUMENT, _meta: META });
+contain(TASK, { _meta: META });
+contain(CONTEXT, {});
+contain(PARAMS, {
+  _meta: META,
+  ref: REFERENCE,
+  argument: ARGUMENT,
+  context: CONTEXT,
+  notifications: SUBSCRIPTIONS,
+  clientInfo: IMPLEMENTATION,
+  task: TASK,
+  messages: TURN,
+  tools: ITEM,
+});
+contain(RESULT, {
+  _meta: META,
+  tools: ITEM,
+  prompts: ITEM,
+  resources: ITEM,
+  resourceTemplates: ITEM,
+  roots: ITEM,
+  contents: RESOURCE,
+  messages: TURN,
+  completion: COMPLETION,
+  serverInfo: IMPLEMENTATION,
+  tasks: TASK,
+  task: TASK,
+  error: ERROR,
+});
+RESULT.inside.set("result", { level: RESULT });
+// The answer to an elicitation has an `action`, and its `content` is the person's form.
+RESULT.inside.set("content", { level: BLOCK, unlessBeside: "action" });
+RESULT.inside.set("inputRequests", { level: EMBEDDED_REQUEST, each: true });
+PARAMS.inside.set("inputResponses", { level: RESULT, each: true });
+contain(EMBEDDED_REQUEST, { params: PARAMS });
+contain(ENVELOPE, { params: PARAMS, result: RESULT, error: ERROR });
+
+/** The first look-alike in a JSON-RPC message, in document order of the levels; undefined when there is none. */
+export function findLookAlike(document: JsonDocument): LookAlike | undefined {
+  return inObject(document, 0, ENVELOPE);
+}
+
+/**
+ * The form in which two spellings are taken for the same key: compatibility forms and case folded, marks, separators, control and
+ * invisible characters dropped. Leading underscores stay: `meta` and `_meta` are two keys to most readers.
+ */
+export function fold(key: string): string {
+  if (/^[a-z]*$/.test(key)) return key;
+  const folded = key
+    .normalize("NFKC")
+    .toUpperCase()
+    .toLowerCase()
+    .normalize("NFKD")
+    .replace(/[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{M}\p{Z}.-]/gu, "");
+  const first = folded.search(/[^_]/);
+  return first === -1 ? folded : folded.slice(0, first) + folded.slice(first).replaceAll("_", "");
+}
+
+function level(keys: string, also: Record<string, string> = {}): Level {
+  const names = keys.split(/\s+/);
+  return {
+    keys: new Set(names),
+    folded: new Map([...names.map((name) => [fold(name), name] as const), ...Object.entries(also)]),
+    inside: new Map(),
+  };
+}
+
+function contain(outer: Level, levels: Record<string, Level>): void {
+  for (const [key, inner] of Object.entries(levels)) outer.inside.set(key, { level: inner });
+}
+
+function inValue(document: JsonDocument, value: Node, inner: Level): LookAlike | undefined {
+  const kind = document.kind(value);
+  if (kind === "object") return inObject(document, value, inner);
+  if (kind !== "array") return undefined;
+  for (const element of document.elements(value)) {
+    const found = document.kind(element) === "object" ? inObject(document, element, inner) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function inObject(document: JsonDocument, object: Node, here: Level): LookAlike | undefined {
+  for (const [key, value] of document.members(object)) {
+    const name = document.text(key);
+    const of = here.keys.has(name) ? undefined : resembles(name, here);
+    if (of !== undefined) return { key, of };
+    const inside = here.inside.get(name);
+    const found = inside === undefined ? undefined : inMember(document, object, value, inside);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function inMember(document: JsonDocument, object: Node, value: Node, inside: Inside): LookAlike | undefined {
+  if (inside.each) {
+    for (const [, member] of document.members(value)) {
+      const found = inValue(document, member, inside.level);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+  const free = inside.unlessBeside !== undefined && document.kind(value) === "object" && document.member(object, inside.unlessBeside) >= 0;
+  return free ? undefined : inValue(document, value, inside.level);
+}
+
+function resembles(name: string, here: Level): string | undefined {
+  const folded = fold(name);
+  const known = here.folded.get(folded);
+  if (known !== undefined) return known;
+  return here === META && folded.startsWith(fold(META_PREFIX)) && !name.startsWith(META_PREFIX) ? META_PREFIX : undefined;
+}
