@@ -32,7 +32,7 @@ deny contains {"id": "egress/private_host"} if {
 	not private_allowed
 	some host in hosts
 	not public(host)
-	not on_list(settings.allowed_hosts, host)
+	not named_as_allowed(host)
 }
 
 # METADATA
@@ -182,11 +182,11 @@ host_allowed(_) if settings.mode == "block_listed"
 
 host_allowed(host) if {
 	settings.mode == "allow_listed"
-	on_list(settings.allowed_hosts, host)
+	named_as_allowed(host)
 }
 
-on_list(patterns, host) if {
-	some pattern in patterns
+named_as_allowed(host) if {
+	some pattern in settings.allowed_hosts
 	covers(pattern, host)
 }
 

@@ -59,33 +59,35 @@ settings := data.server_settings[input.server.name].pii
 # Number sets per operator: one effect per operator costs less than one per finding.
 redacted[operator] contains finding.n if {
 	some finding in input.findings
-	concerns(finding)
+	not untouched(finding)
 	mode_of(finding) == "redact"
-	operator := object.get(settings.redact_with, finding.kind, settings.redact_with.other)
+	operator := operator_for(finding.kind)
 }
 
-handled(finding) if not concerns(finding)
+handled(finding) if untouched(finding)
 
 handled(finding) if mode_of(finding) == "allow"
 
 handled(finding) if {
 	mode_of(finding) == "redact"
-	object.get(settings.redact_with, finding.kind, settings.redact_with.other)
+	operator_for(finding.kind)
 }
 
-# Secrets are the pack secrets' business. The members that tie messages together cannot be altered, and are the sender's own.
-concerns(finding) if {
-	finding.category != "secret"
-	not finding.path in {
-		"/id",
-		"/params/_meta/progressToken",
-		"/params/cursor",
-		"/params/progressToken",
-		"/params/requestId",
-		"/params/requestState",
-		"/result/nextCursor",
-		"/result/requestState",
-	}
+operator_for(kind) := object.get(settings.redact_with, kind, settings.redact_with.other)
+
+# Secrets are the pack secrets' business.
+untouched(finding) if finding.category == "secret"
+
+# The members that tie messages together are the sender's own, and cannot be altered.
+untouched(finding) if finding.path in {
+	"/id",
+	"/params/_meta/progressToken",
+	"/params/cursor",
+	"/params/progressToken",
+	"/params/requestId",
+	"/params/requestState",
+	"/result/nextCursor",
+	"/result/requestState",
 }
 
 mode_of(finding) := object.get(list_modes, finding.kind, list_modes.other) if {

@@ -1,4 +1,6 @@
 # Denials that hold whatever another policy grants. Names are compared without case and outer white space, because some servers do so.
+# No argument of a negated helper may be undefined (OPA evaluates arguments before the negation, and the rule would be silent): hence
+# helpers that read the settings themselves.
 package policies.protocol_and_identity
 
 # METADATA
@@ -10,7 +12,7 @@ package policies.protocol_and_identity
 #   severity: medium
 deny contains {"id": "protocol_and_identity/denied_tool"} if {
 	input.target.kind == "tool"
-	not clear_of(settings.deny_tools, input.target.name)
+	not clear_tool
 }
 
 # METADATA
@@ -22,7 +24,7 @@ deny contains {"id": "protocol_and_identity/denied_tool"} if {
 #   severity: medium
 deny contains {"id": "protocol_and_identity/denied_prompt"} if {
 	some name in named_prompts
-	not clear_of(settings.deny_prompts, name)
+	not clear_prompt(name)
 }
 
 # METADATA
@@ -34,7 +36,7 @@ deny contains {"id": "protocol_and_identity/denied_prompt"} if {
 #   severity: medium
 deny contains {"id": "protocol_and_identity/denied_resource"} if {
 	some uri in named_uris
-	not clear_of(settings.deny_resources, uri)
+	not clear_resource(uri)
 }
 
 # METADATA
@@ -59,17 +61,24 @@ deny contains {"id": "protocol_and_identity/ambiguous_uri"} if {
 #   severity: critical
 deny contains {"id": "protocol_and_identity/no_settings"} if not settings
 
+clear_tool if clear_of(settings.deny_tools, input.target.name)
+
+clear_prompt(name) if clear_of(settings.deny_prompts, name)
+
+clear_resource(uri) if clear_of(settings.deny_resources, uri)
+
 clear_of(patterns, text) if {
+	folded := lower(trim_space(text))
 	every pattern in patterns {
-		not covers(pattern, text)
+		not covers(lower(pattern), folded)
 	}
 }
 
-covers(pattern, text) if lower(pattern) == lower(trim_space(text))
+covers(pattern, folded) if pattern == folded
 
-covers(pattern, text) if {
+covers(pattern, folded) if {
 	endswith(pattern, "*")
-	startswith(lower(trim_space(text)), lower(trim_suffix(pattern, "*")))
+	startswith(folded, trim_suffix(pattern, "*"))
 }
 
 no_denied_resources if count(settings.deny_resources) == 0
