@@ -5,7 +5,7 @@
 export type FindingOn = "value" | "key" | "number";
 export type FindingCategory = "pii" | "secret";
 
-/** A match inside one piece of decoded text, before it is placed in a message. Offsets in UTF-8 bytes of that text. */
+/** A match inside searched text, before it is placed in a message. Offsets in bytes of that text. */
 export interface Match {
   readonly start: number;
   readonly end: number;
@@ -18,8 +18,15 @@ export interface Match {
 }
 
 /**
- * One kind of sensitive data. `gate` is a coarse RE2 pattern that matches every text in which `find` could find anything
- * (a property test holds it to that); `find` does the work on texts that passed the gate.
+ * One kind of sensitive data. `find` does the work on texts that passed the gate.
+ *
+ * `gate` is a coarse RE2 pattern that matches every text in which `find` could find anything (a property test holds it to that).
+ * It is first tried on a document as it was sent, so it may not ask for a character that JSON can spell in two letters (quote,
+ * backslash, slash, control characters), nor use anchors or `\b`; and it shares an automaton with others: no large repeats.
+ *
+ * The text that `find` gets is laid out as text-walk.ts says: pieces of UTF-8 between BREAK bytes, a key and its scalar value with
+ * BELONGS between them. Neither byte occurs in UTF-8, so a match never spans two pieces, and what is found in one piece may depend
+ * on nothing outside it but the key in front of it.
  */
 export interface Detector {
   /** Stable id that policies name, e.g. `email`, `aws_access_key`. */
@@ -28,9 +35,11 @@ export interface Detector {
   readonly description: string;
   /** Name of the replacement: `[EMAIL_1]`. */
   readonly label: string;
+  /** Where the format is written down. */
+  readonly source: string;
   readonly gate: string;
-  /** `text` is the UTF-8 of the decoded string. */
-  find(text: Buffer): Match[];
+  /** Matches in order, without overlaps; stops after `limit` of them. */
+  find(text: Buffer, limit: number): Match[];
 }
 
 /** A match placed in a message. Frozen; carries no value. */
@@ -49,7 +58,7 @@ export interface Finding {
   readonly domain?: string;
   readonly country?: string;
   readonly brand?: string;
-  /** Where it stands in the document's bytes: `node`, and the half-open byte range inside it. Not part of the policy input. */
+  /** Where it stands: its node, and the half-open range of the document's bytes that spell it. Not part of the policy input. */
   readonly node: number;
   readonly rawStart: number;
   readonly rawEnd: number;

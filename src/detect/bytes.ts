@@ -1,0 +1,51 @@
+/**
+ * What detectors ask about single bytes of searched text, and about what stands in front of a match.
+ * Must not know any kind of data.
+ */
+
+/** Ends a piece of text; the searched text also begins with one, so that every match has a byte before it. */
+export const BREAK = 0xff;
+/** Stands between a key and its scalar value. */
+export const BELONGS = 0xfe;
+
+const DIGIT = 1;
+const LETTER = 2;
+const CLASSES = new Uint8Array(256);
+for (let byte = 0x30; byte <= 0x39; byte += 1) CLASSES[byte] = DIGIT;
+for (let byte = 0x41; byte <= 0x5a; byte += 1) CLASSES[byte] = CLASSES[byte + 0x20] = LETTER;
+
+export const isDigit = (byte: number | undefined): boolean => byte !== undefined && CLASSES[byte] === DIGIT;
+export const isLetter = (byte: number | undefined): boolean => byte !== undefined && CLASSES[byte] === LETTER;
+export const isAlphanumeric = (byte: number | undefined): boolean => byte !== undefined && CLASSES[byte] !== 0;
+
+const BACKSLASH = 0x5c;
+const SHORT_ESCAPES = new Set(Buffer.from("nrtbf"));
+
+/**
+ * Whether the byte in front of `start` is a letter, digit or underscore that continues a word. The `n` of a literal `\n` is not:
+ * JSON inside a JSON string is full of them, and a value behind one must not hide.
+ */
+export function continuesWord(text: Buffer, start: number): boolean {
+  const before = text[start - 1];
+  if (!isAlphanumeric(before) && before !== 0x5f) return false;
+  return !(text[start - 2] === BACKSLASH && SHORT_ESCAPES.has(before as number));
+}
+
+/** How far back a label may stand from the value that it names, in bytes. */
+const LABEL_REACH = 40;
+const CAMEL = /([a-z0-9])([A-Z])/g;
+
+/**
+ * Whether `label` matches the text in front of a match: the same piece and, for a scalar value, its key; split into lower-case words
+ * (`cardNumber`, `card_number` and "Card Number:" alike).
+ */
+export function isLabelled(text: Buffer, start: number, label: RegExp): boolean {
+  let from = start;
+  const least = Math.max(0, start - LABEL_REACH);
+  while (from > least && text[from - 1] !== BREAK) from -= 1;
+  if (from === start) return false;
+  // A word cut in half at the window's edge could look like a label ("…notssn").
+  if (from === least) while (from < start && isAlphanumeric(text[from])) from += 1;
+  const words = text.toString("utf8", from, start).replaceAll(CAMEL, "$1 $2").replaceAll("_", " ").toLowerCase();
+  return label.test(words);
+}

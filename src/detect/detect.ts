@@ -1,0 +1,152 @@
+/**
+ * The detect stage: finds sensitive data in a whole message, or in a plain text. Finds only: what becomes of a finding is policy's.
+ * Must never log or throw what it found; whatever goes wrong inside (RE2 out of memory) is thrown, and the caller denies.
+ */
+import type { JsonDocument } from "../mcp/json.ts";
+import { PII, SECRETS } from "./catalogue.ts";
+import type { Detector, Finding, FindingCategory, Findings } from "./detector.ts";
+import { createGate } from "./gate.ts";
+import { type Hit, resolveOverlaps } from "./overlaps.ts";
+import { type Place, Placer, walkText, wrapText } from "./text-walk.ts";
+
+export type Detect = (document: JsonDocument) => Findings;
+
+export interface Kind {
+  readonly kind: string;
+  readonly category: FindingCategory;
+  readonly label: string;
+  readonly description: string;
+}
+
+/** A finding in a plain text; offsets in UTF-16 code units of it. */
+export interface TextFinding {
+  readonly kind: string;
+  readonly category: FindingCategory;
+  readonly label: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+const DETECTORS: readonly Detector[] = [...PII, ...SECRETS];
+const NOTHING: Findings = Object.freeze({ list: Object.freeze([]), capped: false });
+
+// Compiled once per process, by whoever imports this first.
+const gate = createGate([PII, SECRETS]);
+
+/** What the catalogue holds, in its order. */
+export function kinds(): readonly Kind[] {
+  return DETECTORS.map(({ kind, category, label, description }) => ({ kind, category, label, description }));
+}
+
+const LABELS = new Map(DETECTORS.map(({ kind, label }) => [kind, label]));
+
+/** Name of the replacement of a kind (`email` → `EMAIL`). A kind that the catalogue does not know is a fault. */
+export function labelOf(kind: string): string {
+  const label = LABELS.get(kind);
+  if (label === undefined) throw new RangeError("unknown kind of finding");
+  return label;
+}
+
+/** A search that lists at most `maxFindings` findings of a message, the first in document order, and says when there were more. */
+export function createDetect(options: { readonly maxFindings: number }): Detect {
+  return (document) => detect(document, options.maxFindings);
+}
+
+/**
+ * The gate is tried on the document's own bytes. That is the same as on its text as long as no string spells an ordinary character
+ * by an escape; with `\u` or `\/` in sight, it is tried on the decoded text instead.
+ */
+function detect(document: JsonDocument, limit: number): Findings {
+  const { bytes } = document;
+  if (!hidesCharacters(bytes)) {
+    const open = gate(bytes);
+    return open.size === 0 ? NOTHING : search(document, walkText(document), open, limit);
+  }
+  const walked = walkText(document);
+  const open = gate(walked.text);
+  return open.size === 0 ? NOTHING : search(document, walked, open, limit);
+}
+
+/** What can spell a character that a gate asks for; the other escapes spell quotes, backslashes and control characters. */
+const ESCAPES_OF_ANYTHING = [Buffer.from("\\u"), Buffer.from("\\/")];
+
+function hidesCharacters(bytes: Buffer): boolean {
+  return ESCAPES_OF_ANYTHING.some((escape) => bytes.includes(escape));
+}
+
+function search(document: JsonDocument, walked: ReturnType<typeof walkText>, open: ReadonlySet<Detector>, limit: number): Findings {
+  const { hits, full } = collect(walked.text, open, limit);
+  const placer = new Placer(document, walked);
+  const list: Finding[] = [];
+  let capped = full;
+  for (const hit of resolveOverlaps(hits)) {
+    const place = placer.place(hit.start, hit.end);
+    if (list.length === limit) {
+      capped = true;
+      break;
+    }
+    list.push(finding(list.length, hit, place, document));
+  }
+  return Object.freeze({ list: Object.freeze(list), capped });
+}
+
+/** Every open detector's hits, in catalogue order; `full` when one of them had more than the limit. */
+function collect(text: Buffer, open: ReadonlySet<Detector>, limit: number): { hits: Hit[]; full: boolean } {
+  const hits: Hit[] = [];
+  let full = false;
+  for (const detector of DETECTORS) {
+    if (!open.has(detector)) continue;
+    const matches = detector.find(text, limit + 1);
+    if (matches.length > limit) full = true;
+    for (const match of matches) hits.push({ ...match, detector });
+  }
+  return { hits, full };
+}
+
+function finding(n: number, hit: Hit, place: Place, document: JsonDocument): Finding {
+  const { kind, category } = hit.detector;
+  return Object.freeze({
+    n,
+    kind,
+    category,
+    path: document.pointer(place.node),
+    on: place.on,
+    start: place.start,
+    end: place.end,
+    score: hit.score,
+    ...(hit.domain !== undefined && { domain: hit.domain }),
+    ...(hit.country !== undefined && { country: hit.country }),
+    ...(hit.brand !== undefined && { brand: hit.brand }),
+    node: place.node,
+    rawStart: place.rawStart,
+    rawEnd: place.rawEnd,
+  });
+}
+
+/** Findings in a plain text, in order and without a limit: for short texts of our own making. */
+export function findInText(text: string): TextFinding[] {
+  const wrapped = wrapText(Buffer.from(text));
+  const open = gate(wrapped);
+  if (open.size === 0) return [];
+  const { hits } = collect(wrapped, open, Number.POSITIVE_INFINITY);
+  let bytes = 1;
+  let units = 0;
+  return resolveOverlaps(hits).map(({ detector: { kind, category, label }, start, end }) => {
+    const from = units + wrapped.toString("utf8", bytes, start).length;
+    const to = from + wrapped.toString("utf8", start, end).length;
+    bytes = end;
+    units = to;
+    return { kind, category, label, start: from, end: to };
+  });
+}
+
+/** The text with every finding replaced by its label in brackets: for rule messages, comments and names that are about to be shown. */
+export function screenText(text: string): string {
+  let screened = "";
+  let from = 0;
+  for (const { label, start, end } of findInText(text)) {
+    screened += `${text.slice(from, start)}[${label}]`;
+    from = end;
+  }
+  return screened + text.slice(from);
+}

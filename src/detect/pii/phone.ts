@@ -1,0 +1,162 @@
+/**
+ * Phone numbers: international ones by their calling code, national ones by parentheses, separators or a label.
+ * A bare run of digits is never a phone number without a label: it is nearly always an id.
+ */
+import { getCountries, getCountryCallingCode, Metadata, parsePhoneNumberFromString } from "libphonenumber-js";
+import { continuesWord, isDigit, isLabelled } from "../bytes.ts";
+import type { Detector, Match } from "../detector.ts";
+
+const PLUS = 0x2b;
+const OPEN = 0x28;
+const CLOSE = 0x29;
+const SEPARATORS = new Set(Buffer.from(" -./()"));
+/** What names a phone number anywhere in front of it (but not "phone_id"), and what does so directly in front of it. */
+const LABEL =
+  /\b(?:tel|tele?phones?|phones?|mobiles?|cell(?:ular|phone)?s?|fax|whats ?app|sms|hotline|telefon|telefono|tel[eé]fono|handy|portable|msisdn|ph)\b(?! ?(?:ids?|counts?|codes?|models?|types?|size|length)\b)|\b(?:call|dial|text|contact|reach|ring)(?: (?:me|us|him|her|them))?(?: (?:at|on|under))?[^a-z0-9]*$/;
+/** E.164 section 6: at most fifteen digits; no plan in use has fewer than seven. */
+const LEAST = 7;
+const MOST = 15;
+/** Digits that are read as one candidate: room for what stands around a number in the same spelling. */
+const READ = 32;
+/** What `gate` asks of a national number, too: something that is written like one. */
+const NATIONAL = /[0-9]{2}[ ./()-]{1,3}[0-9]{2}|[0-9]{7}/;
+
+/** National lengths that can be dialled, by calling code. */
+const LENGTHS = new Map<string, Set<number>>();
+for (const country of getCountries()) {
+  const code = getCountryCallingCode(country);
+  const metadata = new Metadata();
+  metadata.selectNumberingPlan(country);
+  const lengths = LENGTHS.get(code) ?? new Set();
+  for (const length of metadata.numberingPlan?.possibleLengths() ?? []) lengths.add(length);
+  LENGTHS.set(code, lengths);
+}
+
+export const phone: Detector = {
+  kind: "phone",
+  category: "pii",
+  description: "Phone number",
+  label: "PHONE",
+  source: "ITU-T E.164 and E.123; https://github.com/google/libphonenumber",
+  gate: "\\+[ ./()-]{0,3}[0-9]|[0-9]{2}[ ./()-]{1,3}[0-9]{2}|[0-9]{7}",
+  find(text, limit) {
+    const matches: Match[] = [];
+    for (let at = 1; at < text.length && matches.length < limit; at += 1) {
+      const byte = text[at] as number;
+      if (byte !== PLUS && byte !== OPEN && !isDigit(byte)) continue;
+      const candidate = readCandidate(text, at);
+      const match = candidate.digits.length >= LEAST ? judge(text, candidate) : undefined;
+      if (match !== undefined) matches.push(match);
+      at = Math.max(at, (match?.end ?? candidate.next) - 1);
+    }
+    return matches;
+  },
+};
+
+/** Groups of digits with separators, from a plus, an opening parenthesis or a digit on. */
+interface Candidate {
+  readonly start: number;
+  readonly plus: boolean;
+  readonly parentheses: boolean;
+  readonly digits: string;
+  readonly groups: readonly Group[];
+  /** Where to go on when this is none. */
+  readonly next: number;
+}
+
+/** Bytes of a group, and how many digits there are up to its end. */
+interface Group {
+  readonly start: number;
+  readonly end: number;
+  readonly digits: number;
+}
+
+function readCandidate(text: Buffer, start: number): Candidate {
+  const plus = text[start] === PLUS;
+  let parentheses = false;
+  let digits = "";
+  const groups: Group[] = [];
+  let at = plus ? start + 1 : start;
+  let gap = 0;
+  do {
+    const from = at;
+    while (isDigit(text[at])) at += 1;
+    if (at > from) {
+      digits += text.toString("latin1", from, Math.min(at, from + READ));
+      groups.push({ start: from, end: at, digits: digits.length });
+    }
+    gap = gapAfter(text, at);
+    for (; gap > 0; gap -= 1, at += 1) parentheses ||= text[at] === OPEN || text[at] === CLOSE;
+  } while (isDigit(text[at]) && digits.length < READ);
+  // A number that the limit cut in two is found again from the third last group on.
+  const next = isDigit(text[at]) && groups.length > 3 ? (groups.at(-3) as Group).start : at;
+  return { start, plus, parentheses, digits, groups, next };
+}
+
+/** How many separators and parentheses, up to three, stand between here and a digit; 0 when there is no digit behind them. */
+function gapAfter(text: Buffer, from: number): number {
+  for (let at = from; at < from + 4; at += 1) {
+    const byte = text[at] as number;
+    if (isDigit(byte)) return at - from;
+    if (!SEPARATORS.has(byte)) break;
+  }
+  return 0;
+}
+
+function judge(text: Buffer, candidate: Candidate): Match | undefined {
+  if (candidate.plus) return international(text, candidate);
+  const { start } = candidate;
+  if (continuesWord(text, start) || (text[start - 1] === 0x2e && isDigit(text[start - 2]))) return undefined;
+  return northAmerican(text, candidate) ?? national(text, candidate);
+}
+
+/** "+" and calling code: the longest whole groups whose length that code allows; a valid number before a merely possible one. */
+function international(text: Buffer, { start, digits, groups }: Candidate): Match | undefined {
+  const code = [1, 2, 3].map((length) => digits.slice(0, length)).find((prefix) => LENGTHS.has(prefix));
+  if (code === undefined) return undefined;
+  let possible: Match | undefined;
+  for (const { end, digits: count } of groups.toReversed()) {
+    if (count > MOST + 1 || count < LEAST) continue;
+    const trunk = text.toString("latin1", start, end).includes("(0)");
+    if (LENGTHS.get(code)?.has(count - code.length - (trunk ? 1 : 0)) !== true) continue;
+    const rest = digits.slice(code.length, count);
+    const parsed = parsePhoneNumberFromString(`+${code}${trunk ? rest.replace("0", "") : rest}`, { extract: false });
+    const country = parsed?.country;
+    if (parsed?.isValid() === true) return { start, end, score: 0.95, ...(country && { country }) };
+    possible ??= { start, end, score: 0.6, ...(country && { country }) };
+  }
+  return possible;
+}
+
+/** NPA-NXX-XXXX of the North American plan in three groups, perhaps behind a 1, anywhere in the candidate. */
+function northAmerican(text: Buffer, { digits, groups, parentheses }: Candidate): Match | undefined {
+  for (let index = 0; index + 2 < groups.length; index += 1) {
+    const [area, exchange, line] = groups.slice(index, index + 3) as [Group, Group, Group];
+    const before = index === 0 ? 0 : (groups[index - 1] as Group).digits;
+    if (area.digits !== before + 3 || exchange.digits !== before + 6 || line.digits !== before + 10) continue;
+    const number = digits.slice(before, before + 10);
+    if (!/^[2-9][0-9]{2}[2-9]/.test(number)) continue;
+    const trunk = index > 0 && (groups[index - 1] as Group).end - (groups[index - 1] as Group).start === 1 && digits[before - 1] === "1";
+    const opened = text[area.start - 1] === OPEN ? area.start - 1 : area.start;
+    const start = trunk ? (groups[index - 1] as Group).start : opened;
+    const country = parsePhoneNumberFromString(number, { defaultCountry: "US", extract: false })?.country;
+    const sure = parentheses || isLabelled(text, start, LABEL);
+    return { start, end: line.end, score: sure ? 0.9 : 0.7, ...(country && { country }) };
+  }
+  return undefined;
+}
+
+/** Other national spellings: a label, or an area code in parentheses with its trunk zero. */
+function national(text: Buffer, { start, digits, groups }: Candidate): Match | undefined {
+  const end = (groups.at(-1) as Group).end;
+  if (digits.length > MOST) return undefined;
+  const spelling = text.toString("latin1", start, end);
+  if (!NATIONAL.test(spelling) || looksLikeDate(spelling)) return undefined;
+  if (text[start] === OPEN && digits.startsWith("0") && digits.length >= 8 && digits.length <= 12) return { start, end, score: 0.6 };
+  if (!isLabelled(text, start, LABEL)) return undefined;
+  return { start, end, score: groups.length > 1 ? 0.7 : 0.5 };
+}
+
+function looksLikeDate(spelling: string): boolean {
+  return /^(?:(?:19|20)[0-9]{2}[-./ ][0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ](?:19|20)[0-9]{2})/.test(spelling);
+}

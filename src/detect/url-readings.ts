@@ -1,0 +1,82 @@
+/**
+ * What host the text of a URL leads to: the WHATWG reading (what a browser or `fetch` contacts), and beside it the readings of
+ * parsers that disagree. Must not guess which of them the receiver uses.
+ */
+
+export interface UrlReading {
+  readonly scheme: string;
+  readonly host: string;
+  readonly port?: number;
+  readonly credentials: boolean;
+}
+
+const SPECIAL = new Set(["http", "https", "ws", "wss", "ftp", "file"]);
+
+/** A URL in running text ends at white space, quotes, angle brackets and control characters. */
+const END = /[\s"<>`\u0000-\u0020]/u;
+/** Punctuation around URLs in text. In an authority it means that the URL ended before it, unless an `@` follows. */
+const PUNCTUATION = /[)\]},;|'*]/;
+const TRAILING = /[.,:;!?'*)\]}]+$/;
+const DROPPED_BY_BROWSERS = /[\t\r\n]/g;
+
+/**
+ * The readings of a URL whose scheme and slashes are off already; `behind` is the text from there to the end of the string.
+ * `scheme` is empty for a protocol-relative URL.
+ */
+export function readUrl(scheme: string, behind: string): UrlReading[] {
+  const first = until(behind, END);
+  const texts = [first];
+  // Tabs and line breaks inside an authority are dropped by browsers; to everybody else the URL ends there.
+  if (!/[/\\?#]/.test(first) && /^[\t\r\n]/.test(behind.slice(first.length))) {
+    texts.push(until(behind.replaceAll(DROPPED_BY_BROWSERS, ""), END));
+  }
+  const authorities = new Set(texts.flatMap((text) => authoritiesOf(scheme, text)));
+  return [...authorities].map((authority) => readAuthority(scheme, authority)).filter((reading) => reading !== undefined);
+}
+
+function until(text: string, end: RegExp): string {
+  const at = text.search(end);
+  return at === -1 ? text : text.slice(0, at);
+}
+
+function authoritiesOf(scheme: string, text: string): string[] {
+  const backslashEnds = scheme === "" || SPECIAL.has(scheme);
+  const authority = until(text, backslashEnds ? /[/\\?#]/ : /[/?#]/);
+  const found = trimmed(authority);
+  // `http://evil.com\@good.com`: evil.com to a browser, good.com to RFC 3986.
+  const strict = until(text, /[/?#]/);
+  if (strict.lastIndexOf("@") > authority.length) found.push(...trimmed(strict.slice(strict.lastIndexOf("@"))));
+  // `http://a@good.com@evil.com`: the last `@` counts, the first one to some.
+  const names = authority.split("@");
+  if (names.length > 2) found.push(`${names[0]}@${names[1]}`);
+  return found;
+}
+
+/** The authority without punctuation that belongs to the text around; also whole, when an `@` behind the punctuation makes it user info. */
+function trimmed(authority: string): string[] {
+  const literal = /(?:^|@)\[[0-9a-f:.%]*\](?::[0-9]*)?/i.exec(authority);
+  if (literal !== null) return [authority.slice(0, literal.index + literal[0].length)];
+  const at = authority.search(PUNCTUATION);
+  const short = (at === -1 ? authority : authority.slice(0, at)).replace(TRAILING, "");
+  return at !== -1 && authority.includes("@", at) ? [short, authority.replace(TRAILING, "")] : [short];
+}
+
+function readAuthority(scheme: string, authority: string): UrlReading | undefined {
+  if (authority === "") return scheme === "" || (SPECIAL.has(scheme) && scheme !== "file") ? undefined : { scheme, host: "", credentials: false };
+  const credentials = authority.includes("@");
+  // A scheme of somebody's own has no rules for hosts; whoever resolves it will most likely do as for http.
+  const url = `${SPECIAL.has(scheme) && scheme !== "file" ? scheme : "http"}://${authority}`;
+  if (!URL.canParse(url)) return unparsed(scheme, authority, credentials);
+  const { hostname, port } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, "").replace(/\.+$/, "");
+  return { scheme, host, credentials, ...(port !== "" && { port: Number(port) }) };
+}
+
+/** No URL to a browser (a bad port, a forbidden character), but perhaps to another parser: the host as it stands. */
+function unparsed(scheme: string, authority: string, credentials: boolean): UrlReading | undefined {
+  const host = authority
+    .slice(authority.lastIndexOf("@") + 1)
+    .replace(/:[^:\]]*$/, "")
+    .toLowerCase();
+  return host === "" ? undefined : { scheme, host, credentials };
+}
