@@ -37,6 +37,6 @@ export async function build({ config: file, output }: BuildOptions, { stdout, st
     stderr.write(`error: ${output} cannot be written: ${ioReason(error)}\n`);
     return EXIT.usage;
   }
-  stdout.write(`${output}: revision ${built.value.revision}\n`);
+  stdout.write(`${output}: ${built.value.bundle.length} bytes\n`);
   return EXIT.fine;
 }

@@ -15,6 +15,11 @@ const list = (text: string): string[] =>
     return item;
   });
 
+/** Not `requiredOption`: that one is checked before unknown options are, and would hide that `--confg` was meant for it. */
+function requireConfig(_program: Command, command: Command): void {
+  if (command.opts()["config"] === undefined) command.error("error: required option '-c, --config <file>' not specified");
+}
+
 /** Runs one command line (without node and script) and answers its exit code. */
 export async function run(args: readonly string[], streams: Streams): Promise<number> {
   let code: number = EXIT.fine;
@@ -56,7 +61,8 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .description(
       "Reads the configuration and compiles the policies, and reports everything that is wrong at once, each with file:line:column.",
     )
-    .requiredOption(...CONFIG)
+    .option(...CONFIG)
+    .hook("preAction", requireConfig)
     .addHelpText("after", EXAMPLES.check)
     .action(async (options) => done(await (await import("./check.ts")).check(options, streams)));
 
@@ -67,7 +73,8 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
       "Sends one JSON-RPC message (or one per line) through the real path, without a network, and prints one JSON line for each.",
     )
     .argument("<file>", "file with the message; - for standard input")
-    .requiredOption(...CONFIG)
+    .option(...CONFIG)
+    .hook("preAction", requireConfig)
     .option("-s, --server <name>", "the server that it goes to or comes from (needed when several are configured)")
     .addOption(
       new Option("-d, --direction <direction>", "where it is going")
@@ -83,7 +90,8 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .command("build")
     .summary("compile policies to a bundle")
     .description("Compiles the policies of a configuration to one OPA bundle, which policy.path can name instead of the folder.")
-    .requiredOption(...CONFIG)
+    .option(...CONFIG)
+    .hook("preAction", requireConfig)
     .requiredOption("-o, --output <file>", "the bundle, a .tar.gz file")
     .addHelpText("after", EXAMPLES.build)
     .action(async (options) => done(await (await import("./build.ts")).build(options, streams)));

@@ -69,10 +69,11 @@ function stopSignal(): Promise<void> {
   });
 }
 
-/** Reloads at each SIGHUP, one after the other. What is wrong keeps the running configuration and policy. */
+/** At each SIGHUP, one after the other: opens the audit file anew and reloads. What is wrong keeps the running configuration and policy. */
 function reloadOnHangUp(gateway: Gateway, load: () => Promise<Result<LoadedConfig, Problem[]>>, { stdout, stderr }: Streams): () => void {
   let last: Promise<void> = Promise.resolve();
   const reload = async (): Promise<void> => {
+    gateway.reopenAudit();
     const loaded = await load();
     const reloaded = loaded.ok ? await gateway.reload(loaded.value.config, { locate: loaded.value.locate }) : loaded;
     if (loaded.ok) printProblems(loaded.value.warnings, stderr);

@@ -21,13 +21,13 @@ export async function version({ config: file }: VersionOptions, { stdout, stderr
     printProblems(loaded.failure, stderr);
     return EXIT.usage;
   }
-  const { buildBundle } = await import("../policy/policy.ts");
-  const built = await buildBundle(loaded.value.config, { locate: loaded.value.locate });
-  if (!built.ok) {
-    printProblems(built.failure, stderr);
+  const { loadPolicy } = await import("../policy/policy.ts");
+  const policy = await loadPolicy(loaded.value.config, { locate: loaded.value.locate });
+  if (!policy.ok) {
+    printProblems(policy.failure, stderr);
     return EXIT.usage;
   }
-  stdout.write(`policy  ${built.value.revision}\n`);
+  stdout.write(`policy  ${policy.value.revision}\n`);
   return EXIT.fine;
 }
 
