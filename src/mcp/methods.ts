@@ -131,8 +131,13 @@ export function methodFault(message: Message): Failure | undefined {
   const entry = message.method === undefined ? undefined : BY_NAME.get(message.method);
   if (entry === undefined) return undefined;
   if (entry.kind !== message.kind) return { code: "ERR_MESSAGE", detail: `${entry.name} is a ${entry.kind}` };
-  if (entry.target === undefined || targetOf(message) !== undefined) return undefined;
-  return { code: "ERR_MESSAGE", detail: `${entry.name} without a ${entry.target.member} that can be read` };
+  return lacksTarget(message) ? { code: "ERR_MESSAGE", detail: `${entry.name} does not say what it is about` } : undefined;
+}
+
+/** True when a message of a known method must say what it is about and does not. */
+export function lacksTarget(message: Message): boolean {
+  const rule = message.method === undefined ? undefined : BY_NAME.get(message.method)?.target;
+  return rule !== undefined && targetOf(message) === undefined;
 }
 
 /**
