@@ -36,6 +36,20 @@ export const INCOMPLETE = 0;
 /** An escaped surrogate without its other half. */
 export const LONE_SURROGATE = -100;
 
+/**
+ * The place behind a run of well-formed letters of two or three bytes, as nearly all text beyond ASCII has them; `at` when there is none.
+ * Only a short cut: `utf8Sequence` has the last word on what stands there.
+ */
+export function skipLetters(bytes: Uint8Array, at: number): number {
+  for (;;) {
+    const lead = bytes[at] as number;
+    if (lead < 0xc2 || lead > 0xef || ((bytes[at + 1] as number) & 0xc0) !== 0x80) return at;
+    if (lead < 0xe0) at += 2;
+    else if (lead !== 0xe0 && lead !== 0xed && ((bytes[at + 2] as number) & 0xc0) === 0x80) at += 3;
+    else return at;
+  }
+}
+
 /** Length of the UTF-8 sequence at `at` (a byte above 0x7f), INCOMPLETE, or −n when the byte n − 1 places on is wrong. Unicode table 3-7. */
 export function utf8Sequence(bytes: Uint8Array, at: number, end: number): number {
   const lead = bytes[at] as number;

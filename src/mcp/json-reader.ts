@@ -33,9 +33,11 @@ import {
   NUMBER_STEPS,
   NUMBER_ZERO,
   escapeSequence,
+  skipLetters,
   skipPlain,
   utf8Sequence,
 } from "./json-grammar.ts";
+import { OpenKeys } from "./json-keys.ts";
 
 /**
  * Bounds of one document: `bytes` and `string` in bytes (a string's between its quotes, as sent; a number's digits count the same),
@@ -72,11 +74,7 @@ const NO_WORDS: Int32Array = new Int32Array(0);
 const FIRST_TAPE = 64 * STRIDE;
 
 const NOTHING_OPEN = -1;
-/** Flag of an object (on the tape, while it is open) whose keys are in a set. */
-const KEYS_IN_SET = 64;
-/** So many keys of an object are compared one by one; with more, or with escapes, a set is cheaper and cannot be made slow. */
-const COMPARED_KEYS = 32;
-/** A number with fewer bytes and an exponent of at most two digits is always finite. */
+/** A number with no more bytes and an exponent of at most two digits is always finite. */
 const SURELY_FINITE = 200;
 // Spans and node numbers are kept in 31 bits, with room for the four words of a node.
 const MOST_BYTES = 0x7fff_fff0;
@@ -105,7 +103,7 @@ export class JsonReader {
   #open = NOTHING_OPEN;
   #depth = 0;
   #numberState = 0;
-  #keySets: Map<number, Set<string>> | undefined;
+  readonly #keys = new OpenKeys();
 
   constructor(limits: JsonLimits) {
     this.#limits = {
@@ -165,6 +163,7 @@ export class JsonReader {
   #scan(): JsonFault | undefined {
     const bytes = this.#buffer;
     const words = this.#words;
+    const keys = this.#keys;
     const end = this.#length;
     const maxNodes = this.#limits.nodes;
     const maxDepth = this.#limits.depth;
@@ -205,10 +204,7 @@ export class JsonReader {
         if (closes) {
           const slot = open << STRIDE_BITS;
           const parent = tape[slot + 3] as number;
-          if (((tape[slot] as number) & KEYS_IN_SET) !== 0) {
-            this.#keySets?.delete(open);
-            tape[slot] = (tape[slot] as number) & ~KEYS_IN_SET;
-          }
+          keys.close(tape, open);
           at += 1;
           tape[slot + 2] = at;
           tape[slot + 3] = size;
@@ -266,15 +262,12 @@ export class JsonReader {
             tape[slot] = (tape[slot] as number) | ESCAPED;
           } else if (byte > 0x7f) {
             tape[slot] = (tape[slot] as number) | WIDE;
-            // Nearly all of the world's text has two or three bytes a letter, in runs.
-            for (;;) {
-              if (byte >= 0xe1 && byte !== 0xed && byte < 0xf0 && isContinuation(bytes[at + 1]) && isContinuation(bytes[at + 2])) at += 3;
-              else if (byte >= 0xc2 && byte < 0xe0 && isContinuation(bytes[at + 1])) at += 2;
-              else break;
-              byte = bytes[at] as number;
+            const behind = skipLetters(bytes, at);
+            if (behind > at) {
+              at = behind;
+              continue;
             }
-            step = byte > 0x7f ? utf8Sequence(bytes, at, end) : 0;
-            if (step === 0 && at < end && byte < 0x80) continue;
+            step = utf8Sequence(bytes, at, end);
           } else if (at >= end) step = INCOMPLETE;
           else return tooLong(start + 1, at, maxString) ?? malformed("a control character in a string", at);
           if (step > 0) at += step;
@@ -294,9 +287,13 @@ export class JsonReader {
         tape[slot + 2] = at;
         if (((tape[slot] as number) & KEY) === 0) state = open === NOTHING_OPEN ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
         else {
-          const reason = this.#addKey(tape, open, size - 1);
+          const reason = keys.add(bytes, tape, open, size - 1);
           if (reason !== undefined) return malformed(reason, start);
           state = EXPECT_COLON;
+          if (bytes[at] === 0x3a) {
+            at += 1;
+            state = EXPECT_VALUE;
+          }
         }
       } else if (state === IN_NUMBER) {
         let numberState = this.#numberState;
@@ -314,8 +311,10 @@ export class JsonReader {
           break;
         }
         if (NUMBER_ENDS[numberState] !== true) return tooLong(start, at, maxString) ?? malformed("a digit is expected", at);
-        const fault = this.#endNumber(tape, slot, at);
-        if (fault !== undefined) return fault;
+        if (at - start > SURELY_FINITE || at - start > maxString || numberState === NUMBER_EXPONENT) {
+          const fault = this.#endNumber(tape, slot, at);
+          if (fault !== undefined) return fault;
+        } else tape[slot + 2] = at;
         state = open === NOTHING_OPEN ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
       } else {
         const literal = LITERALS[tape[slot] as number] as Buffer;
@@ -349,68 +348,13 @@ export class JsonReader {
     const fault = tooLong(start, end, this.#limits.string);
     if (fault !== undefined) return fault;
     tape[slot + 2] = end;
-    const short = end - start < SURELY_FINITE;
+    const short = end - start <= SURELY_FINITE;
     if (short && this.#numberState !== NUMBER_EXPONENT) return undefined;
     const third = this.#buffer[end - 3] as number;
     if (short && (third < 0x30 || third > 0x39)) return undefined;
     return Number.isFinite(Number(this.#buffer.toString("latin1", start, end)))
       ? undefined
       : malformed("a number that is not finite", start);
-  }
-
-  /**
-   * Enters a key into its object; answers why it is refused. Few keys are compared one by one along a chain through the tape (a key's
-   * last word is the key before it); many keys, or keys with escapes, go into a set of strings, whose hashes no sender can foresee.
-   */
-  #addKey(tape: Int32Array, object: number, key: number): string | undefined {
-    const objectSlot = object << STRIDE_BITS;
-    const slot = key << STRIDE_BITS;
-    if (((tape[objectSlot] as number) & KEYS_IN_SET) !== 0 || ((tape[slot] as number) & ESCAPED) !== 0)
-      return this.#addToSet(tape, object, slot);
-    const bytes = this.#buffer;
-    const start = tape[slot + 1] as number;
-    const length = (tape[slot + 2] as number) - start;
-    const last = tape[objectSlot + 2] as number;
-    let compared = 0;
-    for (let other = last; other !== 0; other = tape[(other << STRIDE_BITS) + 3] as number) {
-      if (compared === COMPARED_KEYS) return this.#addToSet(tape, object, slot);
-      compared += 1;
-      const otherSlot = other << STRIDE_BITS;
-      const otherStart = tape[otherSlot + 1] as number;
-      const sameLength = (tape[otherSlot + 2] as number) - otherStart === length;
-      if (sameLength && bytes[otherStart + length - 2] === bytes[start + length - 2] && sameBytes(bytes, otherStart, start, length))
-        return DUPLICATE;
-    }
-    tape[slot + 3] = last;
-    tape[objectSlot + 2] = key;
-    return undefined;
-  }
-
-  #addToSet(tape: Int32Array, object: number, slot: number): string | undefined {
-    const objectSlot = object << STRIDE_BITS;
-    this.#keySets ??= new Map();
-    let keys = this.#keySets.get(object);
-    if (keys === undefined) {
-      keys = new Set();
-      for (let other = tape[objectSlot + 2] as number; other !== 0; other = tape[(other << STRIDE_BITS) + 3] as number) {
-        keys.add(this.#keyName(tape, other << STRIDE_BITS));
-      }
-      this.#keySets.set(object, keys);
-      tape[objectSlot] = (tape[objectSlot] as number) | KEYS_IN_SET;
-    }
-    const name = this.#keyName(tape, slot);
-    if (name.includes("\0")) return "NUL in a key";
-    if (keys.has(name)) return DUPLICATE;
-    keys.add(name);
-    return undefined;
-  }
-
-  /** A key's UTF-8 read as Latin-1, with its opening quote: unique per decoded key, and never an array index (those hash predictably). */
-  #keyName(tape: Int32Array, slot: number): string {
-    const start = tape[slot + 1] as number;
-    const end = tape[slot + 2] as number;
-    if (((tape[slot] as number) & ESCAPED) === 0) return this.#buffer.toString("latin1", start, end - 1);
-    return `"${Buffer.from(JSON.parse(this.#buffer.toString("utf8", start, end)) as string).toString("latin1")}`;
   }
 }
 
@@ -421,8 +365,6 @@ export function readJson(bytes: Uint8Array, limits: JsonLimits): Result<JsonDocu
   return reader.finish();
 }
 
-const DUPLICATE = "a key that is already there";
-
 const malformed = (reason: string, offset: number): JsonFault => ({ reason, offset, tooLarge: false });
 const tooLarge = (reason: string, offset: number): JsonFault => ({ reason, offset, tooLarge: true });
 
@@ -430,14 +372,6 @@ const tooLarge = (reason: string, offset: number): JsonFault => ({ reason, offse
 function tooLong(start: number, at: number, limit: number): JsonFault | undefined {
   return at - start > limit ? tooLarge("a string longer than the limit", start + limit) : undefined;
 }
-
-function sameBytes(bytes: Buffer, one: number, other: number, length: number): boolean {
-  if (length > 64) return bytes.compare(bytes, one, one + length, other, other + length) === 0;
-  for (let at = 0; at < length; at += 1) if (bytes[one + at] !== bytes[other + at]) return false;
-  return true;
-}
-
-const isContinuation = (byte: number | undefined): boolean => ((byte as number) & 0xc0) === 0x80;
 
 /**
  * Memory at a word's border. Little of it comes from the platform's buffer pool, much cheaper than memory of its own; what is in it is
