@@ -25,6 +25,7 @@ export const ERRORS = {
   ERR_HEADER_MISMATCH: { http: 400, rpc: -32020, public: "A request header is missing or does not match the message body." },
   ERR_REVISION: { http: 400, rpc: -32022, public: "Unsupported protocol version." },
   ERR_UNASKED: { http: 400, rpc: -32600, public: "The message answers no outstanding request." },
+  ERR_TARGET: { http: 400, rpc: -32600, public: "The request target must be /<server>/mcp, without a query." },
   ERR_HTTP_METHOD: { http: 405, rpc: -32600, public: "Method not allowed." },
   ERR_TIMEOUT_BODY: { http: 408, rpc: -32600, public: "The request body did not arrive in time." },
   // Who is calling, and from where.
@@ -68,3 +69,13 @@ export type Result<T, F = Failure> = { readonly ok: true; readonly value: T } | 
 
 export const ok = <T>(value: T): { ok: true; value: T } => ({ ok: true, value });
 export const fail = <F>(failure: F): { ok: false; failure: F } => ({ ok: false, failure });
+
+/** A failure on its way through an interface that can only throw (a stream, a stage). Carries no payload. */
+export class Fault extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.code);
+    this.name = "Fault";
+    this.failure = failure;
+  }
+}

@@ -3,9 +3,9 @@
  * pipeline adds its own result beside them.
  */
 import type { ServerConfig } from "./config/config.ts";
-import type { ErrorCode } from "./errors.ts";
+import type { ErrorCode, Failure } from "./errors.ts";
 import type { Findings } from "./detect/detector.ts";
-import type { Message } from "./mcp/message.ts";
+import type { Message, RpcId } from "./mcp/message.ts";
 import type { Decision, Effect } from "./policy/decision.ts";
 import type { Direction, PrincipalFacts } from "./policy/input.ts";
 
@@ -48,15 +48,52 @@ export interface AnsweredRequest {
   readonly message: Message | undefined;
 }
 
-/** What becomes of a message. `bytes` is what may leave: the original buffer itself when nothing was changed; absent when nothing may. */
+/** What a POST carried to the server, and whether its answer is outstanding: `open` goes false with the answer, the one change here. */
+export interface Asked {
+  /** Absent for a notification, which only an error without an id can answer. */
+  readonly id: RpcId | undefined;
+  readonly request: AnsweredRequest;
+  open: boolean;
+}
+
+/** What becomes of a message. */
 export interface Outcome {
+  /** The lattice's result, over the message and the entries of a list in it. */
   readonly effect: Effect;
+  /** What may leave: the original buffer itself when nothing was changed; absent when nothing may. */
   readonly bytes: Buffer | undefined;
+  /** Why nothing may leave. */
   readonly reason: ErrorCode | undefined;
+  /** For the operator: what went wrong, without payload. */
+  readonly detail: string | undefined;
   readonly decisionId: string;
-  /** Ids of the rules that decided, for the wire. */
+  /** Ids of the rules that blocked, for the wire. */
   readonly rules: readonly string[];
+  /** Seconds. */
   readonly retryAfter: number | undefined;
   readonly decision: Decision | undefined;
   readonly findings: Findings | undefined;
+  /** Of a list result: its size, and what was taken out. */
+  readonly list: { readonly total: number; readonly hidden: readonly HiddenItem[] } | undefined;
+}
+
+export interface HiddenItem {
+  readonly name: string;
+  readonly rules: readonly string[];
+}
+
+/** The outcome of a message that could not be judged to the end: denied. */
+export function withheld(transaction: Transaction, failure: Failure): Outcome {
+  return {
+    effect: "error",
+    bytes: undefined,
+    reason: failure.code,
+    detail: failure.detail,
+    decisionId: transaction.decisionId,
+    rules: [],
+    retryAfter: undefined,
+    decision: undefined,
+    findings: undefined,
+    list: undefined,
+  };
 }

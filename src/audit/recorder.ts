@@ -1,0 +1,196 @@
+/**
+ * Records every message exactly once: audit line, metrics, log. A record that cannot be written turns the message into a denial, or is
+ * counted when the operator chose to go on. Must not judge, and must not write anything from a message that is not printable.
+ */
+import type { Config } from "../config/config.ts";
+import type { Failure } from "../errors.ts";
+import { targetOf } from "../mcp/methods.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { type Asked, type Exchange, type Outcome, type Transaction, withheld } from "../transaction.ts";
+import { auditFindings, auditRules, type AuditRecord, printable, printableUri } from "./record.ts";
+import type { AuditSink } from "./sink.ts";
+
+export interface RecorderParts {
+  readonly sink: AuditSink;
+  readonly onError: Config["audit"]["on_error"];
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Replaces whatever the detectors find in a text. */
+  readonly screenText: (text: string) => string;
+  /** Unix milliseconds. */
+  readonly clock: () => number;
+  /** Milliseconds, monotonic. */
+  readonly ticks: () => number;
+}
+
+/** What is known of a request that was refused before it was a message. */
+export interface Refused {
+  readonly exchangeId: string;
+  readonly server: string;
+  readonly principal: { id: string; method: string } | undefined;
+  readonly ip: string;
+  readonly httpMethod: string;
+}
+
+type Head = Pick<AuditRecord, "schema" | "time" | "decision_id" | "exchange_id" | "server" | "principal" | "client_ip">;
+
+export class Recorder {
+  readonly #parts: RecorderParts;
+  #failing = false;
+
+  constructor(parts: RecorderParts) {
+    this.#parts = parts;
+  }
+
+  /** Milliseconds, monotonic: when judging began. */
+  ticks(): number {
+    return this.#parts.ticks();
+  }
+
+  /** Records a judged message; answers its outcome, or a denial when the record is required and cannot be written. */
+  message(transaction: Transaction, outcome: Outcome, startedTicks: number): Outcome {
+    const { metrics, ticks } = this.#parts;
+    const elapsed = ticks() - startedTicks;
+    const written = this.#write(this.#messageRecord(transaction, outcome, elapsed));
+    const final = written ? outcome : withheld(transaction, { code: "ERR_AUDIT" });
+    const method = transaction.message.method ?? transaction.answers?.method;
+    metrics.message(transaction.exchange.server.name, method, transaction.direction, final.effect, elapsed / 1000);
+    if (final.reason === "ERR_UNASKED" && transaction.direction === "server_to_client")
+      metrics.unexpectedAnswer(transaction.exchange.server.name);
+    return final;
+  }
+
+  /** An HTTP request that held no message to judge. Nothing was forwarded, so a failing audit cannot make it worse. */
+  refused(refused: Refused, failure: Failure): void {
+    this.#parts.metrics.refused(refused.server, failure.code);
+    this.#write({
+      ...this.#head(refused.exchangeId, refused.exchangeId, refused.server, refused.principal, refused.ip),
+      direction: "client_to_server",
+      kind: "refused",
+      method: refused.httpMethod,
+      effect: "error",
+      reason: failure.code,
+      ...(failure.detail === undefined ? {} : { detail: failure.detail }),
+      rules: [],
+    });
+  }
+
+  /** A GET or DELETE that is about to be forwarded. False when it must not be. */
+  transport(exchange: Exchange, httpMethod: string): boolean {
+    return this.#write({
+      ...this.#exchangeHead(exchange, exchange.id),
+      direction: "client_to_server",
+      kind: "transport",
+      method: httpMethod,
+      effect: "allow",
+      rules: [],
+    });
+  }
+
+  /** Bytes of a server that are no message, or an answer that Sluice gave because none came. */
+  unanswered(exchange: Exchange, asked: Asked | undefined, failure: Failure, decisionId: string, status?: number): void {
+    const { metrics, log } = this.#parts;
+    const server = exchange.server.name;
+    if (failure.code === "ERR_UPSTREAM_CREDENTIAL") metrics.credentialFailure(server);
+    else if (failure.code === "ERR_UPSTREAM" || failure.code === "ERR_UPSTREAM_TIMEOUT") metrics.upstreamError(server, failure.code);
+    else if (failure.code !== "ERR_CLIENT_GONE") metrics.unexpectedAnswer(server);
+    log.warn({ server, code: failure.code, detail: failure.detail, status, decision_id: decisionId }, "no usable answer from the server");
+    this.#write({
+      ...this.#exchangeHead(exchange, decisionId),
+      direction: "server_to_client",
+      kind: "synthetic",
+      ...(asked === undefined ? {} : { method: this.#name(asked.request.method) }),
+      effect: "error",
+      reason: failure.code,
+      ...(failure.detail === undefined ? {} : { detail: failure.detail }),
+      rules: [],
+      ...(status === undefined ? {} : { upstream_status: status }),
+    });
+  }
+
+  #messageRecord(transaction: Transaction, outcome: Outcome, elapsedMs: number): AuditRecord {
+    const { screenText } = this.#parts;
+    const { exchange, message, answers } = transaction;
+    const { decision, findings } = outcome;
+    const subject = answers === undefined ? message : answers.message;
+    const target = subject === undefined ? undefined : targetOf(subject);
+    const method = message.method ?? answers?.method;
+    const id = message.id === undefined ? Number.NaN : Number(message.id.raw);
+    return {
+      ...this.#exchangeHead(exchange, transaction.decisionId),
+      direction: transaction.direction,
+      kind: "message",
+      phase: message.kind === "request" || message.kind === "notification" ? message.kind : "response",
+      ...(method === undefined ? {} : { method: this.#name(method) }),
+      message_kind: message.kind,
+      ...(Number.isSafeInteger(id) ? { rpc_id: id } : {}),
+      ...(target === undefined
+        ? {}
+        : {
+            target: {
+              kind: target.kind,
+              name: target.name === undefined ? printableUri(target.uri ?? "", screenText) : this.#name(target.name),
+            },
+          }),
+      effect: outcome.effect,
+      ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
+      ...(outcome.detail === undefined ? {} : { detail: outcome.detail }),
+      rules: decision === undefined ? [] : auditRules(decision.matched, screenText),
+      ...(decision === undefined || decision.would.length === 0 ? {} : { would: auditRules(decision.would, screenText) }),
+      ...(decision?.wouldBe === undefined ? {} : { would_be: decision.wouldBe.effect }),
+      ...(decision?.waived === undefined ? {} : { waived: [...decision.waived] }),
+      ...(decision === undefined || decision.grants.length === 0 ? {} : { grants: decision.grants.map((grant) => grant.id) }),
+      ...(findings === undefined || findings.list.length === 0 ? {} : { findings: auditFindings(findings.list, screenText) }),
+      ...(findings?.capped === true ? { findings_capped: true as const } : {}),
+      ...(outcome.list === undefined
+        ? {}
+        : {
+            list: {
+              total: outcome.list.total,
+              hidden: outcome.list.hidden.map((item) => ({ name: this.#name(item.name), rules: [...item.rules] })),
+            },
+          }),
+      bytes_in: message.document.bytes.length,
+      bytes_out: outcome.bytes?.length ?? 0,
+      latency_us: Math.round(elapsedMs * 1000),
+      ...(decision === undefined ? {} : { revision: decision.revision }),
+    };
+  }
+
+  #name(name: string): string {
+    return printable(name, this.#parts.screenText);
+  }
+
+  #exchangeHead(exchange: Exchange, decisionId: string): Head {
+    const { id, method } = exchange.principal;
+    return { ...this.#head(exchange.id, decisionId, exchange.server.name, { id, method }, exchange.ip) };
+  }
+
+  #head(exchangeId: string, decisionId: string, server: string, principal: Refused["principal"], ip: string): Head {
+    return {
+      schema: "sluice.audit/v1",
+      time: new Date(this.#parts.clock()).toISOString(),
+      decision_id: decisionId,
+      exchange_id: exchangeId,
+      server,
+      principal: principal ?? { id: "unknown", method: "none" },
+      client_ip: ip,
+    };
+  }
+
+  /** Whether the message may go on. */
+  #write(record: AuditRecord): boolean {
+    const { sink, onError, metrics, log } = this.#parts;
+    const written = sink.write(record);
+    if (written.ok) {
+      if (this.#failing) log.info("audit records are written again");
+      this.#failing = false;
+      return true;
+    }
+    metrics.auditFailure();
+    if (!this.#failing) log.error({ detail: written.failure.detail, on_error: onError }, "the audit record cannot be written");
+    this.#failing = true;
+    return onError === "allow";
+  }
+}

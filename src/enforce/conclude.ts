@@ -1,0 +1,97 @@
+/**
+ * Carries out a decision: consumes limits, redacts and rewrites, filters lists entry by entry, keeps labels. Acts on what was decided;
+ * must not decide, and returns bytes only where the decision lets the message pass.
+ */
+import type { Findings } from "../detect/detector.ts";
+import { flowOf, type Facts } from "../enrich/enrich.ts";
+import type { ErrorCode, Failure } from "../errors.ts";
+import { join } from "../policy/lattice.ts";
+import type { Decision } from "../policy/decision.ts";
+import type { Store } from "../state/store.ts";
+import type { Outcome, Transaction } from "../transaction.ts";
+import { enforce, type EnforceWork } from "./enforce.ts";
+import { blocking, type Enforcer, filterList } from "./list.ts";
+
+export async function conclude(
+  enforcer: Enforcer,
+  transaction: Transaction,
+  facts: Facts,
+  findings: Findings,
+  decision: Decision,
+): Promise<Outcome> {
+  const passed = { decisionId: transaction.decisionId, decision, findings };
+  switch (decision.effect) {
+    case "error":
+    case "deny":
+    case "hold":
+      return {
+        ...refusal(passed, decision.reason ?? REASONS[decision.effect], decision.detail),
+        effect: decision.effect,
+        rules: blocking(decision),
+      };
+    case "allow":
+    case "redact":
+    case "rewrite":
+      break;
+    default:
+      return refusal(passed, "ERR_DECISION", `unknown effect ${typeof decision.effect}`);
+  }
+
+  const exceeded = await consumeLimits(enforcer.store, transaction, facts, decision);
+  if (exceeded !== undefined)
+    return { ...refusal(passed, "ERR_LIMITED"), effect: "deny", rules: exceeded.rules, retryAfter: exceeded.retryAfter };
+
+  const { document } = transaction.message;
+  const work: EnforceWork = {
+    document,
+    base: 0,
+    findings,
+    decision,
+    detect: enforcer.detect,
+    limits: enforcer.limits,
+    ordinals: (values) => enforcer.store.ordinals(flowOf(transaction.exchange), values),
+    keys: enforcer.keys,
+  };
+  const enforced = await enforce(work);
+  if (!enforced.ok) return failed(passed, enforced.failure);
+  const filtered = await filterList(enforcer, transaction, facts, work, enforced.value);
+  if (!filtered.ok) return failed(passed, filtered.failure);
+
+  if (decision.labels.length > 0) await enforcer.store.addLabels(flowOf(transaction.exchange), decision.labels);
+  return {
+    ...passed,
+    effect: join(decision.effect, filtered.value.effect),
+    bytes: filtered.value.bytes,
+    reason: undefined,
+    detail: undefined,
+    rules: [],
+    retryAfter: undefined,
+    list: filtered.value.list,
+  };
+}
+
+const REASONS = { error: "ERR_DECISION", deny: "ERR_DENIED", hold: "ERR_HELD" } as const satisfies Record<string, ErrorCode>;
+
+type Passed = Pick<Outcome, "decisionId" | "decision" | "findings">;
+
+function refusal(passed: Passed, reason: ErrorCode, detail?: string): Outcome {
+  return { ...passed, effect: "error", bytes: undefined, reason, detail, rules: [], retryAfter: undefined, list: undefined };
+}
+
+function failed(passed: Passed, failure: Failure): Outcome {
+  return refusal(passed, failure.code, failure.detail);
+}
+
+/** Limits count granted requests and notifications, once each, after everything else let them pass. */
+async function consumeLimits(
+  store: Store,
+  transaction: Transaction,
+  facts: Facts,
+  decision: Decision,
+): Promise<{ rules: string[]; retryAfter: number } | undefined> {
+  if (decision.limits.length === 0 || facts.phase === "response") return undefined;
+  const consumed = await store.consume(decision.limits, transaction.now);
+  if (consumed.granted) return undefined;
+  const rules = decision.limits.filter((limit) => limit.key === consumed.key).map((limit) => limit.rule);
+  return { rules, retryAfter: Math.max(1, Math.ceil(consumed.retry_after_s)) };
+}

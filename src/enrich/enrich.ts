@@ -1,0 +1,80 @@
+/**
+ * Gathers the facts that policy reads beside the message itself: what the message is about, where data would go, what is known of the
+ * flow. Must not judge, and must not change anything.
+ */
+import type { Finding } from "../detect/detector.ts";
+import { findUrls } from "../detect/urls.ts";
+import { targetOf, type MessageTarget } from "../mcp/methods.ts";
+import type { DestinationFacts, Phase, UrlFacts } from "../policy/input.ts";
+import type { Store } from "../state/store.ts";
+import type { Exchange, Transaction } from "../transaction.ts";
+
+/** URLs and destinations listed for policy; when there are more, policy is told so. */
+export const FACTS_CAP = 500;
+
+export interface Facts {
+  readonly phase: Phase;
+  /** Method of the message; of an answer, that of its request. */
+  readonly method: string | undefined;
+  readonly target: MessageTarget | undefined;
+  /** The list entry last seen for the target, as JSON text. */
+  readonly definition: string | undefined;
+  readonly urls: readonly UrlFacts[];
+  readonly urlsCapped: boolean;
+  readonly destinations: readonly DestinationFacts[];
+  readonly destinationsCapped: boolean;
+  readonly labels: readonly string[];
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** A flow: one principal's work from one client, across servers. */
+export function flowOf(exchange: Exchange): string {
+  return `${exchange.principal.id}\n${exchange.ip}`;
+}
+
+/** The scope in which a server's definitions are remembered: lists differ between principals. */
+export function catalogueOf(exchange: Exchange): string {
+  return `${exchange.server.name}\n${exchange.principal.id}`;
+}
+
+export function targetKey(target: MessageTarget): string {
+  return `${target.kind}\n${target.name ?? target.uri ?? ""}`;
+}
+
+export async function enrich(transaction: Transaction, findings: readonly Finding[], store: Store): Promise<Facts> {
+  const { exchange, message, answers, now } = transaction;
+  const flow = flowOf(exchange);
+  const answer = message.kind === "result" || message.kind === "error";
+  const target = answer ? (answers?.message === undefined ? undefined : targetOf(answers.message)) : targetOf(message);
+  const [labels, counters, definition] = await Promise.all([
+    store.labels(flow),
+    store.counters(flow, now),
+    target === undefined ? undefined : store.definition(catalogueOf(exchange), targetKey(target)),
+  ]);
+  const urls = findUrls(message.document, FACTS_CAP);
+  const destinations = destinationsOf(transaction, findings, urls.list);
+  return {
+    phase: answer ? "response" : message.kind === "request" ? "request" : "notification",
+    method: answer ? answers?.method : message.method,
+    target,
+    definition,
+    urls: urls.list,
+    urlsCapped: urls.capped,
+    destinations: destinations.slice(0, FACTS_CAP),
+    destinationsCapped: urls.capped || destinations.length > FACTS_CAP,
+    labels,
+    counters,
+  };
+}
+
+/** Addresses and hosts in what a client sends. */
+function destinationsOf(transaction: Transaction, findings: readonly Finding[], urls: readonly UrlFacts[]): DestinationFacts[] {
+  if (transaction.direction !== "client_to_server") return [];
+  const emails = findings
+    .filter((finding) => finding.kind === "email" && finding.on === "value")
+    .map(({ path, domain }): DestinationFacts => ({ kind: "email", path, ...(domain === undefined ? {} : { domain }) }));
+  const hosts = urls
+    .filter((url) => url.host !== "")
+    .map(({ path, host, domain }): DestinationFacts => ({ kind: "url", path, host, ...(domain === undefined ? {} : { domain }) }));
+  return [...emails, ...hosts];
+}

@@ -1,0 +1,235 @@
+/**
+ * Writes the policy input of one message, or of one entry of a list, as the bytes that the engine reads. What stood in the message is
+ * copied from its bytes, never re-serialised: policy reads exactly what is forwarded. Must not gather facts.
+ */
+import type { Finding, Findings } from "../detect/detector.ts";
+import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
+import type { MessageTarget } from "../mcp/methods.ts";
+import type { FindingFacts, Now, PolicyInput, UrlFacts } from "../policy/input.ts";
+import type { Transaction } from "../transaction.ts";
+import { splice, type Edit } from "../enforce/splice.ts";
+import { fail, ok, type Result } from "../errors.ts";
+import type { Facts } from "./enrich.ts";
+
+/** Strings longer than this (bytes as sent) are left out of the input of a message above `limits.policy_text`. */
+const LONG_STRING = 1024;
+const OMITTED_LISTED = 100;
+
+export interface InputOptions {
+  /** `limits.policy_text`, in bytes. */
+  readonly policyText: number;
+  readonly now: Now;
+}
+
+/** One entry of a list result, judged on its own. */
+export interface ListItem {
+  /** The message as it will leave, and the entry in it. */
+  readonly document: JsonDocument;
+  readonly node: Node;
+  /** The method that would use the entry, e.g. `tools/call`. */
+  readonly method: string;
+  readonly target: MessageTarget;
+  /** What was found in the entry; paths are the message's. */
+  readonly findings: readonly Finding[];
+  readonly findingsCapped: boolean;
+  readonly urls: readonly UrlFacts[];
+  readonly urlsCapped: boolean;
+}
+
+/** A function that completes the input with the engine's nonce; a failure when the message cannot be made small enough. */
+export type MakeInput = (nonce: string) => ArrayBuffer;
+
+/** JSON text whose placeholders are raw pieces of messages. */
+type Raw = { readonly raw: Buffer | string };
+
+export function messageInput(transaction: Transaction, facts: Facts, findings: Findings, options: InputOptions): Result<MakeInput> {
+  const { message, answers } = transaction;
+  const { document, payload } = message;
+  const member = message.kind === "result" ? "result" : message.kind === "error" ? "error" : "params";
+  const body = payload === ABSENT ? undefined : withinLimit(document, payload, options.policyText);
+  if (body === null)
+    return fail({ code: "ERR_TOO_LARGE", detail: "the message is larger than limits.policy_text even without its long strings" });
+  const request = answers?.message;
+  const params =
+    request === undefined || request.payload === ABSENT ? undefined : withinLimit(request.document, request.payload, options.policyText);
+  const mcp = {
+    ...(transaction.exchange.revision === undefined ? {} : { revision: transaction.exchange.revision }),
+    ...(facts.method === undefined ? {} : { method: facts.method }),
+    kind: message.kind,
+    ...(message.id === undefined ? {} : { id: rawPiece(message.id.raw) }),
+    ...(body === undefined ? {} : { [member]: rawPiece(body.bytes) }),
+    ...(body === undefined || body.omitted.length === 0 ? {} : { omitted: body.omitted }),
+    ...(answers === undefined
+      ? {}
+      : { request: { method: answers.method, ...(params === undefined || params === null ? {} : { params: rawPiece(params.bytes) }) } }),
+  };
+  const definition = facts.definition === undefined ? undefined : rawPiece(facts.definition);
+  return ok(
+    writer({
+      ...common(transaction, facts, options.now),
+      phase: facts.phase,
+      mcp,
+      ...subject(facts.target, definition, annotationsIn(facts.definition)),
+      findings: findings.list.map((finding) => findingFacts(finding, "")),
+      ...(findings.capped ? { findings_capped: true } : {}),
+      urls: facts.urls,
+    }),
+  );
+}
+
+export function itemInput(transaction: Transaction, facts: Facts, item: ListItem, now: Now): MakeInput {
+  const { document, node } = item;
+  const prefix = document.pointer(node);
+  const bytes = document.bytes.subarray(document.start(node), document.end(node));
+  const annotations = document.member(node, "annotations");
+  const mcp = {
+    ...(transaction.exchange.revision === undefined ? {} : { revision: transaction.exchange.revision }),
+    method: item.method,
+    kind: "item",
+    item: rawPiece(bytes),
+  };
+  return writer({
+    ...common(transaction, { ...facts, urlsCapped: item.urlsCapped }, now),
+    phase: "list_item",
+    mcp,
+    ...subject(item.target, rawPiece(bytes), annotations === ABSENT ? undefined : rawPiece(document.raw(annotations))),
+    findings: item.findings.map((finding) => findingFacts(finding, prefix)),
+    ...(item.findingsCapped ? { findings_capped: true } : {}),
+    urls: item.urls.map((url): UrlFacts => ({ ...url, path: url.path.slice(prefix.length) })),
+  });
+}
+
+function common(transaction: Transaction, facts: Facts, now: Now): Omit<PolicyInput, "phase" | "mcp" | "findings" | "urls" | "nonce"> {
+  const { exchange, message } = transaction;
+  const info = clientInfo(message.document, message.payload);
+  return {
+    direction: transaction.direction,
+    now,
+    server: { name: exchange.server.name, url: exchange.server.url, trust: exchange.server.trust, labels: [...exchange.server.labels] },
+    principal: exchange.principal,
+    client: {
+      ip: exchange.ip,
+      ...(exchange.userAgent === undefined ? {} : { user_agent: exchange.userAgent }),
+      ...(info === undefined ? {} : { info: rawPiece(info) }),
+    },
+    ...(exchange.session === undefined ? {} : { session: { id: exchange.session } }),
+    flow: { labels: [...facts.labels], counters: { ...facts.counters }, seen: [] },
+    ...(facts.urlsCapped ? { urls_capped: true } : {}),
+    destinations: [...facts.destinations],
+    ...(facts.destinationsCapped ? { destinations_capped: true } : {}),
+    http: { headers: { ...exchange.headers } },
+  };
+}
+
+/** `target`, and for tools `tool`. */
+function subject(target: MessageTarget | undefined, definition: Raw | undefined, annotations: unknown): object {
+  if (target === undefined) return {};
+  const described = definition === undefined ? {} : { definition };
+  const place = target.name === undefined ? { uri: target.uri } : { name: target.name };
+  if (target.kind !== "tool") return { target: { kind: target.kind, ...place, ...described } };
+  return {
+    target: { kind: target.kind, ...place, ...described },
+    tool: { ...place, ...described, ...(annotations === undefined ? {} : { annotations }) },
+  };
+}
+
+/** A remembered definition is JSON text that the strict reader accepted once. */
+function annotationsIn(definition: string | undefined): unknown {
+  const parsed: unknown = definition === undefined ? undefined : JSON.parse(definition);
+  return typeof parsed === "object" && parsed !== null ? (Reflect.get(parsed, "annotations") as unknown) : undefined;
+}
+
+/** `clientInfo` of `initialize` or of a modern request's `_meta`, as sent. */
+function clientInfo(document: JsonDocument, payload: Node): string | undefined {
+  if (payload === ABSENT) return undefined;
+  const meta = document.member(payload, "_meta");
+  const modern = meta === ABSENT ? ABSENT : document.member(meta, "io.modelcontextprotocol/clientInfo");
+  const node = modern === ABSENT ? document.member(payload, "clientInfo") : modern;
+  return node === ABSENT ? undefined : document.raw(node);
+}
+
+function findingFacts(finding: Finding, prefix: string): FindingFacts {
+  const { node: _node, rawStart: _rawStart, rawEnd: _rawEnd, ...facts } = finding;
+  return { ...facts, path: finding.path.slice(prefix.length) };
+}
+
+/** A payload's bytes; above the limit, without its long strings; null when that is still too large. */
+function withinLimit(document: JsonDocument, payload: Node, limit: number): { bytes: Buffer; omitted: string[] } | null {
+  const start = document.start(payload);
+  const bytes = document.bytes.subarray(start, document.end(payload));
+  if (bytes.length <= limit) return { bytes, omitted: [] };
+  const edits: Edit[] = [];
+  const omitted: string[] = [];
+  const empty = Buffer.from('""');
+  for (let node = payload; node < document.next(payload); node++) {
+    if (document.isKey(node) || document.kind(node) !== "string" || document.end(node) - document.start(node) <= LONG_STRING) continue;
+    edits.push({ start: document.start(node) - start, end: document.end(node) - start, bytes: empty });
+    if (omitted.length < OMITTED_LISTED) omitted.push(document.pointer(node));
+  }
+  const shortened = splice(bytes, edits);
+  return shortened.ok && shortened.value.length <= limit ? { bytes: shortened.value, omitted } : null;
+}
+
+const rawPieces = new WeakSet<object>();
+
+/** Marks JSON text that is to be copied as it is. Only ever text that the strict reader accepted. */
+function rawPiece(raw: Buffer | string): Raw {
+  const piece = { raw };
+  rawPieces.add(piece);
+  return piece;
+}
+
+/**
+ * Serialises `input` around its raw pieces. The pieces are found by identity (a WeakSet), so that no value from traffic can pass for one.
+ */
+function writer(input: object): MakeInput {
+  const parts: Buffer[] = [];
+  let text = "";
+  const flush = (): void => {
+    if (text !== "") parts.push(Buffer.from(text));
+    text = "";
+  };
+  const write = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) {
+      text += JSON.stringify(value) ?? "null";
+    } else if (rawPieces.has(value)) {
+      const { raw } = value as Raw;
+      if (typeof raw === "string") text += raw;
+      else {
+        flush();
+        parts.push(raw);
+      }
+    } else if (Array.isArray(value)) {
+      text += "[";
+      value.forEach((element, at) => {
+        if (at > 0) text += ",";
+        write(element);
+      });
+      text += "]";
+    } else {
+      text += "{";
+      let separator = "";
+      for (const [key, member] of Object.entries(value)) {
+        if (member === undefined) continue;
+        text += `${separator}${JSON.stringify(key)}:`;
+        separator = ",";
+        write(member);
+      }
+      text += "}";
+    }
+  };
+  write(input);
+  text = text.slice(0, -1);
+  flush();
+  return (nonce) => {
+    const tail = Buffer.from(`,"nonce":${JSON.stringify(nonce)}}`);
+    const length = parts.reduce((sum, part) => sum + part.length, tail.length);
+    const bytes = new Uint8Array(new ArrayBuffer(length));
+    let at = 0;
+    for (const part of [...parts, tail]) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes.buffer;
+  };
+}

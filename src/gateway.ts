@@ -1,0 +1,247 @@
+/**
+ * The composition root of `sluice serve`: builds everything from a configuration, listens, reloads and closes. Nothing else constructs
+ * stages. Must not hold logic of its own beyond order.
+ */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { performance } from "node:perf_hooks";
+import { Recorder } from "./audit/recorder.ts";
+import { type AuditSink, openAuditFile } from "./audit/sink.ts";
+import { createAuthenticator } from "./authn/create-authenticator.ts";
+import type { Config } from "./config/config.ts";
+import type { Problem } from "./config/problem.ts";
+import { createDetect, screenText } from "./detect/detect.ts";
+import type { RedactionKeys } from "./enforce/redact.ts";
+import { fail, ok, type Result } from "./errors.ts";
+import { Admission } from "./http/admission.ts";
+import { createApp } from "./http/app.ts";
+import { Exits } from "./http/exits.ts";
+import { type HostRules, hostRules } from "./http/host-rules.ts";
+import { createJudgement } from "./judgement.ts";
+import { createLogger, faultName, type Logger } from "./observe/logger.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { carry } from "./pipeline.ts";
+import { loadPolicy, type Policy, type PolicyDeps } from "./policy/policy.ts";
+import { guarded, jsonLimits, type Stages } from "./stages.ts";
+import { Conversation } from "./state/conversation.ts";
+import { MemoryStore } from "./state/memory.ts";
+import { forward, forwardOwn, type ForwardParts } from "./upstream/forward.ts";
+import { Forwarder } from "./upstream/forwarder.ts";
+
+export interface Gateway {
+  /** Base URL that clients connect to; a server's endpoint is `<url>/<server>/mcp`. */
+  readonly url: string;
+  readonly revision: string;
+  /** Takes a new configuration and policy, or keeps everything as it was and says why. `listen`, `tls` and `audit` need a restart. */
+  reload(config: Config, options?: PolicyDeps): Promise<Result<{ revision: string }, readonly Problem[]>>;
+  /** Opens the audit file anew, after it was moved away. */
+  reopenAudit(): void;
+  /** Stops listening, lets calls under way finish for `graceMs`, then breaks what is left. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** What outlives a reload. */
+interface Lasting {
+  readonly store: MemoryStore;
+  readonly sink: AuditSink;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly keys: RedactionKeys;
+}
+
+/** What a reload replaces, as one. */
+interface Current {
+  readonly config: Config;
+  readonly policy: Policy;
+  readonly stages: Stages;
+  readonly forwarder: Forwarder;
+}
+
+const STAGE_MS = 5_000;
+const OWN_ANSWER_MS = 10_000;
+const CLOSE_GRACE_MS = 5_000;
+
+/** Starts serving. Fails with everything that is wrong, and then nothing listens. */
+export async function startGateway(config: Config, options: PolicyDeps = {}): Promise<Result<Gateway, readonly Problem[]>> {
+  const log = createLogger(config.log.level);
+  const loaded = await loadPolicy(config, options);
+  if (!loaded.ok) return loaded;
+  const audit = openAuditFile(config.audit.file);
+  if (!audit.ok)
+    return fail([
+      startProblem(config, "audit/file", `The audit file ${config.audit.file} cannot be opened (${audit.failure.detail ?? ""}).`),
+    ]);
+  const lasting: Lasting = {
+    store: new MemoryStore(Date.now),
+    sink: audit.value,
+    metrics: new Metrics({ process: true }),
+    log,
+    keys: { hmac: randomBytes(32) },
+  };
+
+  let current: Current | undefined;
+  let hosts: HostRules | undefined;
+  const app = createApp({
+    servers: () => current?.config.servers ?? new Map(),
+    carry: async (call) => {
+      if (current !== undefined) await carry(current.stages, call);
+      else call.reply.refuse("ERR_NO_POLICY");
+    },
+    ready: () => current !== undefined,
+    metrics: lasting.metrics,
+    hosts: { check: (host, origin) => (hosts === undefined ? fail({ code: "ERR_HOST" }) : hosts.check(host, origin)) },
+    log,
+  });
+  const listening = await listen(config, app);
+  if (!listening.ok) {
+    lasting.sink.close();
+    return listening;
+  }
+  const server = listening.value;
+  const port = (server.address() as AddressInfo).port;
+  const activate = (next: Config, policy: Policy): void => {
+    hosts = hostRules(next, port);
+    current = compose(next, policy, hosts, lasting);
+    lasting.metrics.policyActive(policy.revision);
+  };
+  activate(config, loaded.value);
+  const host = config.listen.host.includes(":") ? `[${config.listen.host}]` : config.listen.host;
+
+  return ok({
+    url: `${config.tls === undefined ? "http" : "https"}://${host}:${port}`,
+    get revision() {
+      return current?.policy.revision ?? "";
+    },
+    async reload(next, nextOptions = {}) {
+      const policy = await loadPolicy(next, nextOptions);
+      lasting.metrics.reload(policy.ok ? "ok" : "failed");
+      if (!policy.ok) return policy;
+      const before = current;
+      activate(next, policy.value);
+      // Calls under way finish on the connections that they have.
+      void before?.forwarder.drain();
+      return ok({ revision: policy.value.revision });
+    },
+    reopenAudit() {
+      const reopened = lasting.sink.reopen();
+      if (!reopened.ok) log.error({ detail: reopened.failure.detail }, "the audit file cannot be opened again");
+    },
+    async close(graceMs = CLOSE_GRACE_MS) {
+      await closeServer(server, graceMs);
+      await current?.forwarder.close();
+      lasting.sink.close();
+    },
+  });
+}
+
+/** Builds the stages for one configuration and policy. */
+function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Lasting): Current {
+  const { store, sink, metrics, log, keys } = lasting;
+  const limits = jsonLimits(config);
+  const recorder = new Recorder({
+    sink,
+    onError: config.audit.on_error,
+    metrics,
+    log,
+    screenText,
+    clock: Date.now,
+    ticks: () => performance.now(),
+  });
+  const conversation = new Conversation(store, limits, Date.now);
+  const admission = new Admission({ authenticator: createAuthenticator(config.authn), hosts, store, recorder, clock: Date.now });
+  const forwarder = new Forwarder(config.limits);
+  const hop: ForwardParts = { forwarder, limits, consumed: (exchange) => admission.consumed(exchange) };
+  const exits = new Exits({
+    recorder,
+    conversation,
+    screenText,
+    answerServer: async ({ call, exchange }, body) => {
+      const sent = await forwardOwn(hop, call, exchange, body, AbortSignal.timeout(OWN_ANSWER_MS));
+      if (!sent.ok)
+        log.warn({ server: exchange.server.name, code: sent.failure.code }, "a server could not be told that its request was refused");
+    },
+  });
+  const detect = createDetect({ maxFindings: config.limits.findings });
+  const judgement = createJudgement({ config, limits, policy, detect, store, keys });
+  return {
+    config,
+    policy,
+    forwarder,
+    stages: {
+      limits,
+      maxEventBytes: config.limits.event,
+      conversation,
+      admission,
+      exits,
+      recorder,
+      judgement: guarded(judgement, STAGE_MS),
+      forward: async (call, exchange, leaving) => {
+        const answer = await forward(hop, call, exchange, leaving);
+        const session = answer.ok && exchange.era === "legacy" ? sessionIn(answer.value.headers) : undefined;
+        // The server has just named a session: it belongs to whoever asked.
+        if (session !== undefined) await store.sessionOwner(exchange.server.name, session, exchange.principal.id);
+        if (answer.ok && call.method === "DELETE" && exchange.session !== undefined)
+          await store.endSession(exchange.server.name, exchange.session);
+        return answer;
+      },
+    },
+  };
+}
+
+function sessionIn(headers: readonly string[]): string | undefined {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === "mcp-session-id");
+  return at === -1 ? undefined : headers[at + 1];
+}
+
+/** Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs. */
+async function listen(config: Config, app: (request: never, response: never) => void): Promise<Result<Server, Problem[]>> {
+  const options = {
+    requestTimeout: config.limits.body_ms,
+    headersTimeout: config.limits.body_ms,
+    maxHeaderSize: 32_768,
+    insecureHTTPParser: false,
+  };
+  const handler = app as Parameters<typeof createHttpServer>[1];
+  let server: Server;
+  try {
+    server =
+      config.tls === undefined
+        ? createHttpServer(options, handler)
+        : createHttpsServer({ ...options, cert: readFileSync(config.tls.cert), key: readFileSync(config.tls.key) }, handler);
+  } catch (fault) {
+    return fail([startProblem(config, "config/tls", `The certificate or key cannot be used (${faultName(fault)}).`)]);
+  }
+  return new Promise((resolve) => {
+    server.once("error", (fault) => {
+      resolve(
+        fail([
+          startProblem(config, "config/listen", `Cannot listen on ${config.listen.host}:${config.listen.port} (${faultName(fault)}).`),
+        ]),
+      );
+    });
+    server.listen(config.listen.port, config.listen.host, () => {
+      resolve(ok(server));
+    });
+  });
+}
+
+function startProblem(config: Config, check: string, message: string): Problem {
+  return { file: config.file ?? "configuration", severity: "error", check, message };
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+  server.closeIdleConnections();
+  const late = setTimeout(() => {
+    server.closeAllConnections();
+  }, graceMs);
+  await closed;
+  clearTimeout(late);
+}

@@ -1,0 +1,129 @@
+/**
+ * Who is calling, from where, and may this HTTP request be looked at: authentication, Host and Origin (DNS rebinding), headers with one
+ * meaning, the session's owner, the revision. Must not judge messages: that is policy's.
+ */
+import { randomUUID } from "node:crypto";
+import type { Recorder } from "../audit/recorder.ts";
+import type { Authenticator, CredentialHeader } from "../authn/authenticator.ts";
+import { type Failure, fail, ok, type Result } from "../errors.ts";
+import { headerFault, mirroredFault } from "../mcp/headers.ts";
+import { methodFault } from "../mcp/methods.ts";
+import type { Message } from "../mcp/message.ts";
+import { type Standing, standingOf, standingWithoutBody } from "../mcp/revisions.ts";
+import type { PrincipalFacts } from "../policy/input.ts";
+import type { Store } from "../state/store.ts";
+import type { Exchange } from "../transaction.ts";
+import type { Call } from "./call.ts";
+import type { HostRules } from "./host-rules.ts";
+
+export interface Caller {
+  readonly exchangeId: string;
+  readonly principal: PrincipalFacts;
+  /** Headers that held Sluice's own credential and must never be forwarded. */
+  readonly consumed: readonly CredentialHeader[];
+}
+
+export interface AdmissionParts {
+  readonly authenticator: Authenticator;
+  readonly hosts: HostRules;
+  readonly store: Store;
+  readonly recorder: Recorder;
+  readonly clock: () => number;
+}
+
+/** Request headers that policy may read. None of them is a credential. */
+const FOR_POLICY = ["origin", "accept-language", "mcp-protocol-version", "traceparent", "x-request-id"];
+/** MCP: a session id is visible ASCII. */
+const SESSION = /^[\x21-\x7e]{1,512}$/;
+
+export class Admission {
+  readonly #parts: AdmissionParts;
+  /** What authentication consumed, for the hop upstream. */
+  readonly #callers = new WeakMap<Exchange, Caller>();
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  /** Before anything of the body is read. */
+  async admit(call: Call): Promise<Result<Caller>> {
+    const { authenticator, hosts, clock } = this.#parts;
+    const { request, server } = call;
+    const header = headerFault(request.rawHeaders);
+    if (header !== undefined) return fail(header);
+    const place = hosts.check(request.headers.host, request.headers.origin);
+    if (!place.ok) return place;
+    const authenticated = await authenticator.authenticate({ headers: request.headers, socket: call.socket }, clock());
+    if (!authenticated.ok) return authenticated;
+    if (server.disabled) return fail({ code: "ERR_SERVER_DISABLED" });
+    const shape = checkShape(call);
+    if (shape !== undefined) return fail(shape);
+    return ok({ exchangeId: randomUUID(), ...authenticated.value });
+  }
+
+  /** A GET or DELETE: no message to judge, but an exchange to account for. */
+  async open(call: Call, caller: Caller): Promise<Result<Exchange>> {
+    const standing = standingWithoutBody(call.request.rawHeaders);
+    if (!standing.ok) return standing;
+    const exchange = await this.#exchange(call, caller, standing.value);
+    if (!exchange.ok) return exchange;
+    return this.#parts.recorder.transport(exchange.value, call.method) ? exchange : fail({ code: "ERR_AUDIT" });
+  }
+
+  /** A POST whose message has been read. */
+  async identify(call: Call, caller: Caller, message: Message): Promise<Result<Exchange>> {
+    const standing = standingOf(call.request.rawHeaders, message);
+    if (!standing.ok) return standing;
+    const mirrored = mirroredFault(call.request.rawHeaders, message, standing.value.era);
+    if (mirrored !== undefined) return fail(mirrored);
+    const method = methodFault(message);
+    if (method !== undefined) return fail(method);
+    return this.#exchange(call, caller, standing.value);
+  }
+
+  /** What authentication consumed of an exchange's headers. */
+  consumed(exchange: Exchange): readonly CredentialHeader[] {
+    return this.#callers.get(exchange)?.consumed ?? [];
+  }
+
+  async #exchange(call: Call, caller: Caller, standing: Standing): Promise<Result<Exchange>> {
+    const { headers } = call.request;
+    const session = standing.era === "legacy" ? single(headers["mcp-session-id"]) : undefined;
+    if (session !== undefined) {
+      if (!SESSION.test(session)) return fail({ code: "ERR_HEADER", detail: "Mcp-Session-Id is no visible ASCII" });
+      const owner = await this.#parts.store.sessionOwner(call.server.name, session, caller.principal.id);
+      if (owner !== caller.principal.id) return fail({ code: "ERR_SESSION_OWNER" });
+    }
+    const readable = FOR_POLICY.flatMap((name) => {
+      const value = single(headers[name]);
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    const exchange: Exchange = {
+      id: caller.exchangeId,
+      server: call.server,
+      principal: caller.principal,
+      ip: call.ip,
+      userAgent: headers["user-agent"],
+      session,
+      era: standing.era,
+      revision: standing.revision,
+      headers: Object.fromEntries(readable),
+    };
+    this.#callers.set(exchange, caller);
+    return ok(exchange);
+  }
+}
+
+/** Forms of a request that some intermediary or server would read otherwise. */
+function checkShape({ method, request }: Call): Failure | undefined {
+  const { headers } = request;
+  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+  if (method !== "POST") return hasBody ? { code: "ERR_HEADER", detail: "a body where there may be none" } : undefined;
+  if (headers.trailer !== undefined) return { code: "ERR_HEADER", detail: "trailers" };
+  if (!/^application\/json(\s*;\s*charset="?utf-8"?)?$/i.test(headers["content-type"] ?? "")) return { code: "ERR_CONTENT_TYPE" };
+  return undefined;
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,100 @@
+/**
+ * One HTTP request as the pipeline sees it, and the way to answer it. Must not judge: it carries bytes.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { once } from "node:events";
+import { ERRORS, type ErrorCode } from "../errors.ts";
+import type { AuthnRequest } from "../authn/authenticator.ts";
+import type { ServerConfig } from "../config/config.ts";
+import { errorAnswer, type RpcId } from "../mcp/message.ts";
+
+export interface Call {
+  readonly server: ServerConfig;
+  readonly method: "POST" | "GET" | "DELETE";
+  readonly request: IncomingMessage;
+  readonly body: AsyncIterable<Buffer>;
+  readonly ip: string;
+  readonly socket: AuthnRequest["socket"];
+  /** Aborted when the client closes the connection before the reply is complete. */
+  readonly gone: AbortSignal;
+  readonly reply: Reply;
+}
+
+/** Writes the answer to one call. `headers` are flat lists of end-to-end headers that may pass. */
+export class Reply {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  get started(): boolean {
+    return this.#response.headersSent;
+  }
+
+  /** A message, as JSON. */
+  json(status: number, headers: readonly string[], body: Buffer): void {
+    this.#head(status, headers, "application/json");
+    this.#response.setHeader("content-length", body.length);
+    this.#response.end(body);
+  }
+
+  /** No body. */
+  empty(status: number, headers: readonly string[]): void {
+    this.#head(status, headers, undefined);
+    this.#response.setHeader("content-length", 0);
+    this.#response.end();
+  }
+
+  /** An error of Sluice's own. Clients fall back by status and body, so that each carries JSON-RPC. */
+  refuse(code: ErrorCode, id?: RpcId, data?: object, status: number = ERRORS[code].http, headers: readonly string[] = []): void {
+    const { rpc, public: text } = ERRORS[code];
+    if (this.#response.headersSent) return this.break();
+    if (code === "ERR_UNAUTHENTICATED") this.#response.setHeader("www-authenticate", "Bearer");
+    // What is left of a refused body is not read: the connection cannot be used again.
+    if (!this.#response.req.complete) this.#response.setHeader("connection", "close");
+    this.json(status, headers, errorAnswer(id, rpc, text, data));
+  }
+
+  /** Opens a stream of events: the headers leave at once. */
+  startEvents(headers: readonly string[]): void {
+    this.#head(200, headers, "text/event-stream");
+    this.#response.setHeader("cache-control", "no-cache, no-transform");
+    this.#response.setHeader("x-accel-buffering", "no");
+    this.#response.flushHeaders();
+  }
+
+  /** Writes to the stream; resolves when the client can take more. */
+  async write(bytes: Buffer): Promise<void> {
+    if (bytes.length === 0 || this.#response.destroyed) return;
+    if (this.#response.write(bytes)) return;
+    const leave = new AbortController();
+    const { signal } = leave;
+    // Whichever comes first; a client that is gone is the abort signal's business.
+    await Promise.race([once(this.#response, "drain", { signal }), once(this.#response, "close", { signal })]).finally(() => {
+      leave.abort();
+    });
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  /** Writes the last bytes of the stream. */
+  last(bytes: Buffer): void {
+    this.#response.end(bytes);
+  }
+
+  /** Breaks the connection: nothing else can be said any more. */
+  break(): void {
+    this.#response.destroy();
+  }
+
+  #head(status: number, headers: readonly string[], type: string | undefined): void {
+    this.#response.statusCode = status;
+    for (let at = 0; at + 1 < headers.length; at += 2) this.#response.appendHeader(headers[at] as string, headers[at + 1] as string);
+    this.#response.setHeader("x-content-type-options", "nosniff");
+    if (type === undefined) this.#response.removeHeader("content-type");
+    else this.#response.setHeader("content-type", type);
+  }
+}

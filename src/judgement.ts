@@ -1,0 +1,59 @@
+/**
+ * The four judging stages wired to what does their work: detectors, facts, policy, enforcement. Must not do any of it itself.
+ */
+import type { Config } from "./config/config.ts";
+import type { Detect } from "./detect/detect.ts";
+import { conclude } from "./enforce/conclude.ts";
+import type { Enforcer } from "./enforce/list.ts";
+import type { RedactionKeys } from "./enforce/redact.ts";
+import { enrich } from "./enrich/enrich.ts";
+import { createMoment } from "./enrich/moment.ts";
+import { itemInput, messageInput } from "./enrich/policy-input.ts";
+import { Fault } from "./errors.ts";
+import type { JsonLimits } from "./mcp/json.ts";
+import type { MessageTarget } from "./mcp/methods.ts";
+import type { DecideContext, Policy } from "./policy/policy.ts";
+import type { Phase } from "./policy/input.ts";
+import type { Judgement } from "./stages.ts";
+import type { Store } from "./state/store.ts";
+import type { Transaction } from "./transaction.ts";
+
+export interface JudgementParts {
+  readonly config: Config;
+  readonly limits: JsonLimits;
+  readonly policy: Policy;
+  readonly detect: Detect;
+  readonly store: Store;
+  readonly keys: RedactionKeys;
+}
+
+export function createJudgement(parts: JudgementParts): Judgement {
+  const { config, policy, detect, store, limits, keys } = parts;
+  const moment = createMoment(config.time_zone);
+  return {
+    detect: async (transaction) => detect(transaction.message.document),
+    enrich: (transaction, findings) => enrich(transaction, findings.list, store),
+    decide: async (transaction, facts, findings) => {
+      const input = messageInput(transaction, facts, findings, { policyText: config.limits.policy_text, now: moment(transaction.now) });
+      if (!input.ok) throw new Fault(input.failure);
+      return policy.decide(input.value, context(transaction, facts.phase, facts.target));
+    },
+    enforce: async (transaction, facts, findings, decision) => {
+      const now = moment(transaction.now);
+      const enforcer: Enforcer = {
+        detect,
+        store,
+        limits,
+        keys,
+        decideItem: (known, item) =>
+          policy.decide(itemInput(transaction, known, item, now), context(transaction, "list_item", item.target)),
+      };
+      return conclude(enforcer, transaction, facts, findings, decision);
+    },
+  };
+}
+
+function context(transaction: Transaction, phase: Phase, target: MessageTarget | undefined): DecideContext {
+  const { server, principal } = transaction.exchange;
+  return { serverName: server.name, phase, now: transaction.now, target: target?.name ?? target?.uri, principal: principal.id };
+}

@@ -1,0 +1,31 @@
+/**
+ * From bytes to one message: the strict reader, fed as the bytes arrive, then the JSON-RPC envelope. Must not judge.
+ */
+import { fail, Fault, type Result } from "../errors.ts";
+import { JsonReader, type JsonLimits } from "./json.ts";
+import { parseMessage, type Message } from "./message.ts";
+
+/** Reads a body that arrives in chunks; stops at the first byte that cannot be accepted. A body that breaks off is a failure, not a throw. */
+export async function readMessage(chunks: AsyncIterable<Uint8Array>, limits: JsonLimits): Promise<Result<Message>> {
+  const reader = new JsonReader(limits);
+  try {
+    for await (const chunk of chunks) if (reader.push(chunk) !== undefined) break;
+  } catch (fault) {
+    return fail(fault instanceof Fault ? fault.failure : { code: "ERR_CLIENT_GONE" });
+  }
+  return finish(reader);
+}
+
+/** Reads a message that is there as a whole. */
+export function readWholeMessage(bytes: Uint8Array, limits: JsonLimits): Result<Message> {
+  const reader = new JsonReader(limits);
+  reader.push(bytes);
+  return finish(reader);
+}
+
+function finish(reader: JsonReader): Result<Message> {
+  const read = reader.finish();
+  if (read.ok) return parseMessage(read.value);
+  const { reason, offset, tooLarge } = read.failure;
+  return fail({ code: tooLarge ? "ERR_TOO_LARGE" : "ERR_JSON", detail: `${reason} at byte ${offset}` });
+}

@@ -1,0 +1,109 @@
+/**
+ * Counters for Prometheus. Every label has a bounded set of values: configured server names, methods of the method table, effects,
+ * codes. Must never carry text from traffic.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ErrorCode } from "../errors.ts";
+import { methodEntry } from "../mcp/methods.ts";
+import type { Effect } from "../policy/decision.ts";
+import type { Direction } from "../policy/input.ts";
+
+const LATENCY_BUCKETS_S = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2];
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #messages = new Counter({
+    name: "sluice_messages_total",
+    help: "Messages judged, by server, method, direction and effect.",
+    labelNames: ["server", "method", "direction", "effect"],
+    registers: [this.registry],
+  });
+  readonly #screen = new Histogram({
+    name: "sluice_screen_seconds",
+    help: "Time from a complete message to its decision.",
+    labelNames: ["direction"],
+    buckets: LATENCY_BUCKETS_S,
+    registers: [this.registry],
+  });
+  readonly #refused = new Counter({
+    name: "sluice_refused_total",
+    help: "HTTP requests refused before there was a message to judge, by code.",
+    labelNames: ["server", "code"],
+    registers: [this.registry],
+  });
+  readonly #upstreamErrors = new Counter({
+    name: "sluice_upstream_errors_total",
+    help: "Servers that could not be reached, did not answer in time or broke off, by code.",
+    labelNames: ["server", "code"],
+    registers: [this.registry],
+  });
+  readonly #credentialFailures = new Counter({
+    name: "sluice_upstream_credential_failures_total",
+    help: "Answers 401 or 403 of a server.",
+    labelNames: ["server"],
+    registers: [this.registry],
+  });
+  readonly #unexpected = new Counter({
+    name: "sluice_unexpected_answers_total",
+    help: "Messages of a server that answer nothing, answer twice or are not valid MCP.",
+    labelNames: ["server"],
+    registers: [this.registry],
+  });
+  readonly #auditFailures = new Counter({
+    name: "sluice_audit_failures_total",
+    help: "Audit records that could not be written.",
+    registers: [this.registry],
+  });
+  readonly #policy = new Gauge({
+    name: "sluice_policy_info",
+    help: "1 for the active policy revision.",
+    labelNames: ["revision"],
+    registers: [this.registry],
+  });
+  readonly #reloads = new Counter({
+    name: "sluice_policy_reloads_total",
+    help: "Policy reloads, by outcome.",
+    labelNames: ["outcome"],
+    registers: [this.registry],
+  });
+
+  constructor(options: { process: boolean }) {
+    if (options.process) collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** `method` may be any text: only names of the method table become labels. */
+  message(server: string, method: string | undefined, direction: Direction, effect: Effect, seconds: number): void {
+    const known = method !== undefined && methodEntry(method) !== undefined ? method : "other";
+    this.#messages.inc({ server, method: known, direction, effect });
+    this.#screen.observe({ direction }, seconds);
+  }
+
+  refused(server: string | undefined, code: ErrorCode): void {
+    this.#refused.inc({ server: server ?? "none", code });
+  }
+
+  upstreamError(server: string, code: ErrorCode): void {
+    this.#upstreamErrors.inc({ server, code });
+  }
+
+  credentialFailure(server: string): void {
+    this.#credentialFailures.inc({ server });
+  }
+
+  unexpectedAnswer(server: string): void {
+    this.#unexpected.inc({ server });
+  }
+
+  auditFailure(): void {
+    this.#auditFailures.inc();
+  }
+
+  policyActive(revision: string): void {
+    this.#policy.reset();
+    this.#policy.set({ revision }, 1);
+  }
+
+  reload(outcome: "ok" | "failed"): void {
+    this.#reloads.inc({ outcome });
+  }
+}

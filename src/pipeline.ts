@@ -1,0 +1,136 @@
+/**
+ * THE data path: every message, in both directions, on one page.
+ *
+ *   HTTP request ─ admit ─ read ─ screen ─ forward ─┐
+ *   client ◄──────────── reply ◄─ screen ◄─ read ◄──┘   (a JSON body, or each event of a stream)
+ *
+ *   screen = detect · enrich · decide · enforce · record
+ *
+ * Whatever is not understood is denied; a denial is a value, never an exception; nothing leaves that `screen` did not return.
+ * Must not know how a stage does its work.
+ */
+import { denialAnswer } from "./enforce/denial.ts";
+import { type Failure, fail, type Result } from "./errors.ts";
+import type { Call } from "./http/call.ts";
+import type { Message } from "./mcp/message.ts";
+import { readMessage, readWholeMessage } from "./mcp/read-message.ts";
+import { rebuild, type SseEvent, withoutData } from "./mcp/sse.ts";
+import { failureOf, type Screening, type Stages } from "./stages.ts";
+import { type Asked, type Exchange, type Outcome, type Transaction, withheld } from "./transaction.ts";
+import type { Answer } from "./upstream/answer.ts";
+import { eachEvent } from "./upstream/events.ts";
+
+/** Carries one HTTP request of a client to its server, and the answer back. */
+export async function carry(stages: Stages, call: Call): Promise<void> {
+  const { admission, conversation, exits } = stages;
+  const caller = await admission.admit(call);
+  if (!caller.ok) return exits.refuse(call, caller.failure);
+  if (call.method !== "POST") {
+    const exchange = await admission.open(call, caller.value);
+    if (!exchange.ok) return exits.refuse(call, exchange.failure, caller.value);
+    return relay(stages, { call, exchange: exchange.value, asked: undefined }, await stages.forward(call, exchange.value));
+  }
+  const message = await readMessage(call.body, stages.limits);
+  if (!message.ok) return exits.refuse(call, message.failure, caller.value);
+  const exchange = await admission.identify(call, caller.value, message.value);
+  if (!exchange.ok) return exits.refuse(call, exchange.failure, caller.value, message.value);
+
+  const transaction = await conversation.begin(exchange.value, "client_to_server", message.value);
+  const outcome = await screen(stages, transaction);
+  const bytes = outcome.bytes ?? errorInPlaceOfAnswer(transaction, outcome);
+  if (bytes === undefined) return exits.deny(call, transaction, outcome);
+  const asked = await conversation.passed(transaction);
+  return relay(stages, { call, exchange: exchange.value, asked }, await stages.forward(call, exchange.value, { transaction, bytes }));
+}
+
+/** What an answer is relayed for: the call, and the request in it that waits for an answer. */
+export interface Hop {
+  readonly call: Call;
+  readonly exchange: Exchange;
+  readonly asked: Asked | undefined;
+}
+
+/** Takes the server's answer back to the client. */
+async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<void> {
+  const { exits } = stages;
+  if (!answer.ok) return exits.fault(hop, answer.failure);
+  const { form, status, headers, body } = answer.value;
+  const { reply } = hop.call;
+  switch (form) {
+    case "empty":
+      return reply.empty(status, headers);
+    case "refusal":
+      return exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: `status ${status}` }, answer.value);
+    case "json": {
+      const message = await readMessage(body, stages.limits);
+      if (!message.ok) return exits.fault(hop, message.failure, answer.value);
+      const bytes = await deliver(stages, hop, message.value);
+      return bytes === undefined
+        ? exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: "not the answer" }, answer.value)
+        : reply.json(status, headers, bytes);
+    }
+    case "events": {
+      reply.startEvents(headers);
+      const broken = await eachEvent(body, stages.maxEventBytes, async (event) => reply.write(await deliverEvent(stages, hop, event)));
+      return exits.end(hop, broken);
+    }
+  }
+}
+
+/** One event of a stream: its original bytes, changed ones, or what is left of it when its message may not pass. */
+async function deliverEvent(stages: Stages, hop: Hop, event: SseEvent): Promise<Buffer> {
+  const changes = stages.exits.cleanEvent(hop, event);
+  const clean = changes === undefined ? event.raw : rebuild(event, changes);
+  if (event.data === undefined || event.data.length === 0) return clean;
+  const message =
+    event.name === undefined || event.name === "message"
+      ? readWholeMessage(event.data, stages.limits)
+      : fail<Failure>({ code: "ERR_MESSAGE", detail: "unknown event name" });
+  if (!message.ok) {
+    stages.exits.unreadable(hop, message.failure);
+    return withoutData(event);
+  }
+  const bytes = await deliver(stages, hop, message.value);
+  if (bytes === undefined) return withoutData(event);
+  return bytes === message.value.document.bytes ? clean : rebuild(event, { ...changes, data: bytes });
+}
+
+/** One message of the server: what the client gets for it, if anything. */
+async function deliver(stages: Stages, hop: Hop, message: Message): Promise<Buffer | undefined> {
+  const { conversation, exits } = stages;
+  const transaction = await conversation.begin(hop.exchange, "server_to_client", message, hop.asked);
+  const outcome = await screen(stages, transaction);
+  const bytes = outcome.bytes ?? errorInPlaceOfAnswer(transaction, outcome);
+  if (bytes !== undefined) await conversation.passed(transaction, hop.asked);
+  // Never an error for the server's id on the client's stream: the two sides' ids are two namespaces.
+  else if (message.kind === "request") exits.answerServer(hop, transaction, outcome);
+  return bytes;
+}
+
+/** Judges one message: the same for requests, answers, notifications and every event, in both directions. Never throws. */
+export async function screen(stages: Screening, transaction: Transaction): Promise<Outcome> {
+  const started = stages.recorder.ticks();
+  let outcome: Outcome;
+  try {
+    outcome = await judge(stages, transaction);
+  } catch (fault) {
+    outcome = withheld(transaction, failureOf(fault));
+  }
+  return stages.recorder.message(transaction, outcome, started);
+}
+
+async function judge(stages: Screening, transaction: Transaction): Promise<Outcome> {
+  const { kind } = transaction.message;
+  if ((kind === "result" || kind === "error") && transaction.answers === undefined) return withheld(transaction, { code: "ERR_UNASKED" });
+  const { judgement } = stages;
+  const findings = await judgement.detect(transaction);
+  const facts = await judgement.enrich(transaction, findings);
+  const decision = await judgement.decide(transaction, facts, findings);
+  return judgement.enforce(transaction, facts, findings, decision);
+}
+
+/** A peer that waits for an answer gets one, whichever side it is on. Undefined when nobody waits. */
+function errorInPlaceOfAnswer(transaction: Transaction, outcome: Outcome): Buffer | undefined {
+  const { message, answers, exchange } = transaction;
+  return answers === undefined ? undefined : denialAnswer(message.id, answers.method, exchange.era, outcome);
+}

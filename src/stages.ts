@@ -1,0 +1,125 @@
+/**
+ * What the pipeline is made of, as one table. The composition root fills it in; tests break one entry at a time.
+ * Must hold no logic but the guard that turns a stage's fault into a denial.
+ */
+import type { Recorder } from "./audit/recorder.ts";
+import type { Config } from "./config/config.ts";
+import type { Findings } from "./detect/detector.ts";
+import type { Facts } from "./enrich/enrich.ts";
+import { type ErrorCode, type Failure, Fault, type Result } from "./errors.ts";
+import type { Admission } from "./http/admission.ts";
+import type { Call } from "./http/call.ts";
+import type { Exits } from "./http/exits.ts";
+import type { JsonLimits } from "./mcp/json.ts";
+import { faultName } from "./observe/logger.ts";
+import type { Decision } from "./policy/decision.ts";
+import type { Conversation } from "./state/conversation.ts";
+import type { Exchange, Outcome, Transaction } from "./transaction.ts";
+import type { Answer } from "./upstream/answer.ts";
+import type { Leaving } from "./upstream/forward.ts";
+
+/** The four stages that judge one message. Each may throw: then the message is denied with the stage's own code. */
+export interface Judgement {
+  detect(transaction: Transaction): Promise<Findings>;
+  enrich(transaction: Transaction, findings: Findings): Promise<Facts>;
+  decide(transaction: Transaction, facts: Facts, findings: Findings): Promise<Decision>;
+  enforce(transaction: Transaction, facts: Facts, findings: Findings, decision: Decision): Promise<Outcome>;
+}
+
+/** What judging a message needs: also all that `sluice judge` has. */
+export interface Screening {
+  readonly limits: JsonLimits;
+  readonly conversation: Conversation;
+  readonly judgement: Judgement;
+  readonly recorder: Pick<Recorder, "message" | "ticks">;
+}
+
+/** What carrying it needs besides. */
+export interface Stages extends Screening {
+  readonly maxEventBytes: number;
+  readonly admission: Admission;
+  readonly exits: Exits;
+  /** Sends a message that may leave (none for GET and DELETE) to the call's server. */
+  forward(call: Call, exchange: Exchange, leaving?: Leaving): Promise<Result<Answer>>;
+}
+
+const CODES = { detect: "ERR_DETECT", enrich: "ERR_STAGE", decide: "ERR_POLICY_FAULT", enforce: "ERR_ENFORCE" } as const satisfies Record<
+  keyof Judgement,
+  ErrorCode
+>;
+
+/**
+ * The same stages, each held to answer within `ms` and to answer something of the right shape. A stage that throws, hangs or answers
+ * garbage throws a `Fault` with its code, and nothing of what it threw.
+ */
+export function guarded(judgement: Judgement, ms: number): Judgement {
+  const run = async <T>(stage: keyof Judgement, sound: (value: T) => boolean, work: () => Promise<T>): Promise<T> => {
+    let value: T;
+    try {
+      value = await within(ms, work());
+    } catch (fault) {
+      throw new Fault(fault instanceof Fault ? fault.failure : { code: CODES[stage], detail: `${stage}: ${faultName(fault)}` });
+    }
+    if (!sound(value)) throw new Fault({ code: CODES[stage], detail: `${stage}: no usable answer` });
+    return value;
+  };
+  return {
+    detect: (transaction) =>
+      run(
+        "detect",
+        (findings) => Array.isArray(findings?.list),
+        () => judgement.detect(transaction),
+      ),
+    enrich: (transaction, findings) =>
+      run(
+        "enrich",
+        (facts) => typeof facts?.phase === "string",
+        () => judgement.enrich(transaction, findings),
+      ),
+    decide: (transaction, facts, findings) =>
+      run(
+        "decide",
+        (decision) => typeof decision?.effect === "string" && Array.isArray(decision.matched),
+        () => judgement.decide(transaction, facts, findings),
+      ),
+    enforce: (transaction, facts, findings, decision) =>
+      run(
+        "enforce",
+        (outcome) => isOutcome(outcome, decision),
+        () => judgement.enforce(transaction, facts, findings, decision),
+      ),
+  };
+}
+
+const PASSING: ReadonlySet<string> = new Set(["allow", "redact", "rewrite"]);
+
+/** Bytes leave only with an effect that lets them, of the outcome and of the decision behind it. */
+function isOutcome(outcome: Outcome | undefined, decision: Decision): boolean {
+  if (typeof outcome?.effect !== "string") return false;
+  if (outcome.bytes === undefined) return !PASSING.has(outcome.effect) && typeof outcome.reason === "string";
+  return Buffer.isBuffer(outcome.bytes) && outcome.bytes.length > 0 && PASSING.has(outcome.effect) && PASSING.has(decision.effect);
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Fault({ code: "ERR_STAGE", detail: "a stage did not answer in time" }));
+    }, ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The reader's limits in a configuration. */
+export function jsonLimits({ limits }: Pick<Config, "limits">): JsonLimits {
+  return { bytes: limits.body, depth: limits.depth, nodes: limits.nodes, string: limits.string };
+}
+
+/** The failure behind anything that a stage threw. */
+export function failureOf(fault: unknown): Failure {
+  return fault instanceof Fault ? fault.failure : { code: "ERR_STAGE", detail: faultName(fault) };
+}

@@ -1,0 +1,98 @@
+/**
+ * Which request a message answers. A client's ids and a server's ids are two namespaces; both are bound to (server, session,
+ * principal), so that nobody can answer, or be answered, for somebody else. Must not judge: an answer without a request is only a
+ * transaction without `answers`.
+ */
+import type { JsonLimits } from "../mcp/json.ts";
+import { idKey, type Message, type RpcId } from "../mcp/message.ts";
+import { readWholeMessage } from "../mcp/read-message.ts";
+import type { Direction } from "../policy/input.ts";
+import type { AnsweredRequest, Asked, Exchange, Transaction } from "../transaction.ts";
+import type { Store } from "./store.ts";
+
+export class Conversation {
+  readonly #store: Store;
+  readonly #limits: JsonLimits;
+  readonly #clock: () => number;
+  readonly #counts = new WeakMap<Exchange, number>();
+
+  constructor(store: Store, limits: JsonLimits, clock: () => number) {
+    this.#store = store;
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  /** A message has arrived. `asked` is the request of the POST whose answer it may be. */
+  async begin(exchange: Exchange, direction: Direction, message: Message, asked?: Asked): Promise<Transaction> {
+    const answers =
+      message.kind === "result" || message.kind === "error" ? await this.#answered(exchange, direction, message, asked) : undefined;
+    return { exchange, decisionId: this.decisionId(exchange), direction, message, answers, now: this.#clock() };
+  }
+
+  /** Unique per message, and says which exchange it belongs to. */
+  decisionId(exchange: Exchange): string {
+    const count = (this.#counts.get(exchange) ?? 0) + 1;
+    this.#counts.set(exchange, count);
+    return `${exchange.id}-${count}`;
+  }
+
+  /**
+   * A message goes on its way (or an error in its place). Remembers a request, so that its answer is known wherever it arrives; closes
+   * the request that an answer settles. Answers what a client's POST waits for.
+   */
+  async passed(transaction: Transaction, asked?: Asked): Promise<Asked | undefined> {
+    const { exchange, message, direction, answers } = transaction;
+    if (message.method !== undefined) {
+      // Without a session nothing can be resumed: then only a server's request is answered on another connection.
+      const elsewhere = direction === "server_to_client" || exchange.session !== undefined;
+      if (message.id !== undefined && elsewhere) {
+        await this.#store.remember(scopeOf(exchange, direction), idKey(message.id), {
+          method: message.method,
+          body: message.document.bytes,
+          answered: false,
+        });
+      }
+      return { id: message.id, request: { method: message.method, message }, open: message.id !== undefined };
+    }
+    if (answers === undefined) return undefined;
+    if (asked !== undefined && sameId(asked.id, message.id)) asked.open = false;
+    if (message.id !== undefined) await this.#settle(exchange, opposite(direction), message.id);
+    return undefined;
+  }
+
+  async #answered(
+    exchange: Exchange,
+    direction: Direction,
+    message: Message,
+    asked: Asked | undefined,
+  ): Promise<AnsweredRequest | undefined> {
+    // An error without an id answers what the server could not read; that can only be the POST it came back on.
+    if (message.id === undefined || message.id.raw === "null") return asked?.request;
+    if (asked !== undefined && sameId(asked.id, message.id)) return asked.open ? asked.request : undefined;
+    const found = await this.#store.recall(scopeOf(exchange, opposite(direction)), idKey(message.id));
+    if (found === undefined) return undefined;
+    // On a resumed stream a server repeats what it sent; a client has no reason to answer twice.
+    if (found.answered && direction === "client_to_server") return undefined;
+    const request = found.body === undefined ? undefined : readWholeMessage(found.body, this.#limits);
+    return { method: found.method, message: request?.ok === true ? request.value : undefined };
+  }
+
+  async #settle(exchange: Exchange, direction: Direction, id: RpcId): Promise<void> {
+    const scope = scopeOf(exchange, direction);
+    const found = await this.#store.recall(scope, idKey(id));
+    if (found !== undefined) await this.#store.remember(scope, idKey(id), { ...found, answered: true });
+  }
+}
+
+/** Ids are equal when type and value are: 1 is not "1", however a string is spelled. */
+export function sameId(left: RpcId | undefined, right: RpcId | undefined): boolean {
+  return left !== undefined && right !== undefined && idKey(left) === idKey(right);
+}
+
+function scopeOf(exchange: Exchange, direction: Direction): string {
+  return [direction, exchange.server.name, exchange.principal.id, exchange.session ?? ""].join("\n");
+}
+
+function opposite(direction: Direction): Direction {
+  return direction === "client_to_server" ? "server_to_client" : "client_to_server";
+}

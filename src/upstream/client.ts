@@ -1,0 +1,144 @@
+/**
+ * The hop to one server: sends a request's bytes and hands back status, headers and body as they come. Never follows a redirect,
+ * never retries, never decodes. Must not know what the bytes mean.
+ */
+import { readFileSync } from "node:fs";
+import { Pool, type Dispatcher } from "undici";
+import type { Limits, ServerConfig } from "../config/config.ts";
+import { fail, ok, type Failure, type Result } from "../errors.ts";
+import { BodyQueue } from "./body-queue.ts";
+
+export interface UpstreamRequest {
+  readonly method: "POST" | "GET" | "DELETE";
+  /** Flat list: name, value, name, value. */
+  readonly headers: string[];
+  readonly body: Buffer | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface UpstreamAnswer {
+  readonly status: number;
+  /** Flat list, as received. */
+  readonly headers: string[];
+  /** The body, pulled: the socket is paused while nobody takes. Throws a `Fault` when the server breaks off. */
+  readonly body: BodyQueue;
+}
+
+/** One server's connections. */
+export class UpstreamClient {
+  readonly #pool: Pool;
+  readonly #path: string;
+  readonly #limits: Limits;
+
+  private constructor(pool: Pool, path: string, limits: Limits) {
+    this.#pool = pool;
+    this.#path = path;
+    this.#limits = limits;
+  }
+
+  /** Fails when the server's private CA cannot be read. Connects to nothing yet. */
+  static create(server: ServerConfig, limits: Limits): Result<UpstreamClient> {
+    let ca: Buffer | undefined;
+    try {
+      ca = server.ca === undefined ? undefined : readFileSync(server.ca);
+    } catch {
+      return fail({ code: "ERR_UPSTREAM", detail: `servers.${server.name}.ca cannot be read` });
+    }
+    const url = new URL(server.url);
+    const pool = new Pool(url.origin, {
+      connections: limits.connections,
+      pipelining: 1,
+      allowH2: false,
+      connect: { timeout: limits.connect_ms, ...(ca === undefined ? {} : { ca }) },
+    });
+    return ok(new UpstreamClient(pool, url.pathname + url.search, limits));
+  }
+
+  /** Resolves once the answer's headers are there. */
+  send(request: UpstreamRequest): Promise<Result<UpstreamAnswer>> {
+    return new Promise((resolve) => {
+      this.#pool.dispatch(
+        {
+          path: this.#path,
+          method: request.method,
+          headers: request.headers,
+          body: request.body ?? null,
+          headersTimeout: this.#limits.upstream_ms,
+          bodyTimeout: this.#limits.idle_ms,
+        },
+        answerHandler(request.signal, resolve),
+      );
+    });
+  }
+
+  /** Resolves when the answers under way have ended. */
+  async drain(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  /** Breaks what is under way. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+function answerHandler(signal: AbortSignal, resolve: (result: Result<UpstreamAnswer>) => void): Dispatcher.DispatchHandler {
+  let body: BodyQueue | undefined;
+  let abort: (() => void) | undefined;
+  const settle = (): void => {
+    if (abort !== undefined) signal.removeEventListener("abort", abort);
+  };
+  return {
+    onRequestStart(controller) {
+      abort = () => {
+        controller.abort(new Error("client gone"));
+      };
+      if (signal.aborted) abort();
+      else signal.addEventListener("abort", abort, { once: true });
+    },
+    onResponseStart(controller, status, parsed) {
+      if (status < 200) return;
+      body = new BodyQueue({
+        pause: () => {
+          controller.pause();
+        },
+        resume: () => {
+          controller.resume();
+        },
+        abort: () => {
+          controller.abort(new Error("answer discarded"));
+        },
+      });
+      resolve(ok({ status, headers: flatHeaders(controller.rawHeaders ?? parsed), body }));
+    },
+    onResponseData(_controller, chunk) {
+      body?.push(chunk);
+    },
+    onResponseEnd() {
+      settle();
+      body?.end();
+    },
+    onResponseError(_controller, error) {
+      settle();
+      const failure = upstreamFailure(error, signal.aborted);
+      if (body === undefined) resolve(fail(failure));
+      else body.break(failure);
+    },
+  };
+}
+
+function flatHeaders(raw: Buffer[] | string[] | NodeJS.Dict<string | string[]>): string[] {
+  if (Array.isArray(raw)) return raw.map((part) => (typeof part === "string" ? part : part.toString("latin1")));
+  return Object.entries(raw).flatMap(([name, value]) =>
+    Array.isArray(value) ? value.flatMap((each) => [name, each]) : value === undefined ? [] : [name, value],
+  );
+}
+
+/** Says what kind of fault it was; addresses and messages of the network layer stay out. */
+function upstreamFailure(error: Error, aborted: boolean): Failure {
+  if (aborted) return { code: "ERR_CLIENT_GONE" };
+  const code: unknown = Reflect.get(error, "code");
+  const name = typeof code === "string" ? code : error.name;
+  const slow = name === "UND_ERR_HEADERS_TIMEOUT" || name === "UND_ERR_BODY_TIMEOUT";
+  return { code: slow ? "ERR_UPSTREAM_TIMEOUT" : "ERR_UPSTREAM", detail: name };
+}

@@ -1,0 +1,76 @@
+/**
+ * Forwards what `screen` let pass: chooses the headers that go with the bytes, brings mirrored headers into line with a changed body, and
+ * hands both to the server's client. Must not be given anything that was not screened.
+ */
+import type { CredentialHeader } from "../authn/authenticator.ts";
+import { type Failure, fail, type Result } from "../errors.ts";
+import type { Call } from "../http/call.ts";
+import { forwardableHeaders } from "../mcp/forwarded-headers.ts";
+import { paramHeadersStillTrue, rewriteMirrored } from "../mcp/headers.ts";
+import type { JsonLimits } from "../mcp/json.ts";
+import { readWholeMessage } from "../mcp/read-message.ts";
+import type { Exchange, Transaction } from "../transaction.ts";
+import type { Answer } from "./answer.ts";
+import type { Forwarder } from "./forwarder.ts";
+
+/** A message that may leave: its bytes, and what they were made from. */
+export interface Leaving {
+  readonly transaction: Transaction;
+  readonly bytes: Buffer;
+}
+
+export interface ForwardParts {
+  readonly forwarder: Forwarder;
+  readonly limits: JsonLimits;
+  /** Headers of the call that held Sluice's own credential. */
+  readonly consumed: (exchange: Exchange) => readonly CredentialHeader[];
+}
+
+const EXPECTS = { GET: "events", DELETE: "nothing" } as const;
+
+/** Sends a call's message (none for GET and DELETE) to its server. */
+export async function forward(parts: ForwardParts, call: Call, exchange: Exchange, leaving?: Leaving): Promise<Result<Answer>> {
+  const headers = leavingHeaders(parts, call, exchange, leaving);
+  if (!headers.ok) return headers;
+  const expects = call.method === "POST" ? (leaving?.transaction.message.kind === "request" ? "message" : "nothing") : EXPECTS[call.method];
+  return parts.forwarder.send({
+    server: exchange.server,
+    method: call.method,
+    headers: headers.value,
+    body: leaving?.bytes,
+    expects,
+    signal: call.gone,
+  });
+}
+
+/** POSTs an answer of Sluice's own to the server of a call, on a connection of its own. */
+export async function forwardOwn(
+  parts: ForwardParts,
+  call: Call,
+  exchange: Exchange,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<Result<Answer>> {
+  const passed = endToEnd(parts, call, exchange).filter((_, at, all) => !OF_THE_CALL.has((all[at - (at % 2)] as string).toLowerCase()));
+  const headers = [...passed, "content-type", "application/json", "accept", "application/json, text/event-stream"];
+  return parts.forwarder.send({ server: exchange.server, method: "POST", headers, body, expects: "nothing", signal });
+}
+
+/** Headers that say something about the message of the call, which is not the one that is sent. */
+const OF_THE_CALL: ReadonlySet<string> = new Set(["content-type", "accept", "last-event-id", "mcp-method", "mcp-name"]);
+
+function leavingHeaders(parts: ForwardParts, call: Call, exchange: Exchange, leaving: Leaving | undefined): Result<string[], Failure> {
+  const headers = endToEnd(parts, call, exchange);
+  if (leaving === undefined || leaving.bytes === leaving.transaction.message.document.bytes) return { ok: true, value: headers };
+  const final = readWholeMessage(leaving.bytes, parts.limits);
+  if (!final.ok) return fail({ code: "ERR_ENFORCE", detail: "the changed message cannot be read" });
+  if (!paramHeadersStillTrue(headers, final.value))
+    return fail({ code: "ERR_HEADER_MISMATCH", detail: "an Mcp-Param header no longer matches the changed arguments" });
+  return { ok: true, value: rewriteMirrored(headers, final.value) };
+}
+
+function endToEnd(parts: ForwardParts, call: Call, exchange: Exchange): string[] {
+  const consumed = new Set<string>(parts.consumed(exchange));
+  const headers = forwardableHeaders(call.request.rawHeaders, { authorization: exchange.server.authorization });
+  return headers.filter((_, at) => !consumed.has((headers[at - (at % 2)] as string).toLowerCase()));
+}
