@@ -24,8 +24,12 @@ export function immutableNodes(document: JsonDocument): Node[] {
 
 /** Whether changing the value (or key) `node` would change an immutable member: it is one, stands in one or contains one. */
 export function protectedNode(document: JsonDocument, node: Node): boolean {
-  const value = document.isKey(node) ? node + 1 : node;
-  return immutableNodes(document).some((held) => within(document, held, value) || within(document, value, held));
+  return touches(document, document.isKey(node) ? node + 1 : node, immutableNodes(document));
+}
+
+/** The same for a value, with the immutable nodes at hand. */
+export function touches(document: JsonDocument, value: Node, immutable: readonly Node[]): boolean {
+  return immutable.some((held) => within(document, held, value) || within(document, value, held));
 }
 
 /** Whether a member `name` of `object` is, or would become, an immutable one. */
@@ -42,6 +46,7 @@ export function isCorrelator(document: JsonDocument, node: Node): boolean {
   return places(document).some(({ object, name }) => (name === "id" || name === "progressToken") && document.member(object, name) === node);
 }
 
+/** Whether `node` is `outer` or stands in it. */
 export function within(document: JsonDocument, outer: Node, node: Node): boolean {
   return node >= outer && node < document.next(outer);
 }
@@ -50,7 +55,8 @@ export function within(document: JsonDocument, outer: Node, node: Node): boolean
 function places(document: JsonDocument): Place[] {
   const params = document.member(0, "params");
   const result = document.member(0, "result");
-  const inner = result === ABSENT ? [] : document.members(memberOf(document, result, "inputRequests"));
+  const requests = memberOf(document, result, "inputRequests");
+  const inner = requests === ABSENT ? [] : document.members(requests);
   return [
     ...named(0, ENVELOPE),
     ...named(params, PARAMS),

@@ -1,0 +1,114 @@
+/**
+ * What a redaction leaves in a value's place. Pure but for the numbering, which is asked for.
+ * Must not let a stand-in say more about the value than its operator promises, and must not keep values.
+ */
+import { createHmac } from "node:crypto";
+import type { RedactWith } from "../policy/decision.ts";
+
+/** Secret of one process: equal values get equal stand-ins in its life, and nobody outside can try values out. */
+export interface RedactionKeys {
+  /** 32 random bytes. */
+  readonly hmac: Buffer;
+}
+
+/** Numbers of values within the flow, see Store.ordinals. */
+export type Ordinals = (values: readonly { label: string; digest: string }[]) => Promise<readonly number[]>;
+
+/** Text that goes. `whole`: it is a whole string value and not a place found in one. */
+export interface Removed {
+  readonly text: string;
+  readonly label: string;
+  readonly with: RedactWith;
+  readonly whole: boolean;
+}
+
+/** Fixed, so that it says nothing of the length. */
+const MASK = "****";
+
+/** From weak to strong; where redactions overlap the strongest acts on all of it. */
+const STRENGTH: readonly RedactWith[] = ["partial", "replace", "hash", "mask", "drop"];
+
+export function strongest(one: RedactWith, other: RedactWith): RedactWith {
+  return STRENGTH.indexOf(one) >= STRENGTH.indexOf(other) ? one : other;
+}
+
+/**
+ * The stand-ins, in order: `replace` [EMAIL_1], `partial` ****1111, `hash` [EMAIL:…], `mask` ****, `drop` nothing.
+ * Whole values that are such a stand-in already stay, so that redacting twice is redacting once.
+ */
+export async function standIns(removed: readonly Removed[], keys: RedactionKeys, ordinals: Ordinals): Promise<string[]> {
+  const numbered = removed.filter((one) => one.with === "replace" && !isStandIn(one, keys));
+  const values = numbered.map(({ label, text }) => ({ label, digest: digest(keys, label, text).toString("base64url") }));
+  const numbers = values.length === 0 ? [] : await ordinals(values);
+  if (numbers.length !== values.length) throw new Error("the numbering answered another number of values");
+  const byRemoved = new Map(numbered.map((one, index) => [one, numbers[index]]));
+  return removed.map((one) => (isStandIn(one, keys) ? one.text : standIn(one, keys, byRemoved.get(one))));
+}
+
+function standIn({ text, label, with: operator }: Removed, keys: RedactionKeys, number: number | undefined): string {
+  switch (operator) {
+    case "replace":
+      return `[${label}_${number}]`;
+    case "mask":
+      return MASK;
+    case "drop":
+      return "";
+    case "partial":
+      return partial(text);
+    case "hash":
+      return hash(label, digest(keys, label, text), keys);
+  }
+}
+
+/** The last four letters or digits; of a value with eight or fewer of them that would be half of it: nothing. */
+function partial(text: string): string {
+  const shown = text.match(/[\p{L}\p{N}]/gu) ?? [];
+  return shown.length <= 8 ? MASK : MASK + shown.slice(-4).join("");
+}
+
+/** 64 bits of the digest, then 32 that prove that we wrote them. In letters: digits could look like a number that is searched for. */
+function hash(label: string, value: Buffer, keys: RedactionKeys): string {
+  const body = letters(value.subarray(0, 8));
+  return `[${label}:${body}${proof(body, keys)}]`;
+}
+
+function proof(body: string, keys: RedactionKeys): string {
+  return letters(hmac(keys, "stand-in", body).subarray(0, 4));
+}
+
+/** Hexadecimal with the letters a to p. */
+function letters(bytes: Buffer): string {
+  return bytes.toString("hex").replace(/[0-9a-f]/g, (digit) => String.fromCharCode(97 + Number.parseInt(digit, 16)));
+}
+
+function isStandIn({ text, label, with: operator, whole }: Removed, keys: RedactionKeys): boolean {
+  if (!whole) return false;
+  switch (operator) {
+    case "replace":
+      // A forged one could carry six digits at the most.
+      return text.startsWith(`[${label}_`) && /^[1-9][0-9]{0,5}\]$/.test(text.slice(label.length + 2));
+    case "partial":
+      return /^\*{4}(?:[\p{L}\p{N}]{4})?$/u.test(text);
+    case "hash": {
+      const body = text.slice(label.length + 2, label.length + 18);
+      return text === `[${label}:${body}${proof(body, keys)}]`;
+    }
+    case "mask":
+    case "drop":
+      return false;
+  }
+}
+
+/** Spellings of one value count as one: case, width, white space, and the separators of numbers (an e-mail's dash is part of it). */
+function normalize(text: string): string {
+  const folded = text.normalize("NFKC").toLowerCase().replace(/\s+/g, "");
+  return /\p{L}/u.test(folded) ? folded : folded.replace(/[()\-]/g, "");
+}
+
+function digest(keys: RedactionKeys, label: string, text: string): Buffer {
+  return hmac(keys, `value\0${label}`, normalize(text));
+}
+
+function hmac(keys: RedactionKeys, purpose: string, text: string): Buffer {
+  return createHmac("sha256", keys.hmac).update(`${purpose}\0${text}`).digest();
+}
