@@ -9,7 +9,14 @@ import { npmCommand } from "./node.mjs";
 import { dropStamp, hashOf, readStamp, writeStamp } from "./stamps.mjs";
 
 // Install scripts in the foreground: compiling re2 takes minutes, and its output is the only sign of progress.
-const FLAGS = ["--foreground-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retry-mintimeout=2000", "--fetch-retry-maxtimeout=10000"];
+const FLAGS = [
+  "--foreground-scripts",
+  "--no-audit",
+  "--no-fund",
+  "--prefer-offline",
+  "--fetch-retry-mintimeout=2000",
+  "--fetch-retry-maxtimeout=10000",
+];
 
 /** Step: `scope` is "serve" (what runs) or "test" (what runs, and what tests it). */
 export async function installDependencies({ root, tools, scope, progress }) {

@@ -8,13 +8,15 @@ import { run, SetupError } from "./command.mjs";
 import { hashOf, readStamp, writeStamp } from "./stamps.mjs";
 
 const SCRIPT = path.join("scripts", "build-policies.ts");
+/** Where the program keeps what it compiled; somebody may have emptied it. */
+const CACHE = path.join(".sluice", "cache");
 
 /** Step: needs Node, the dependencies and OPA. */
 export async function compilePolicies({ root, tools, progress }) {
   const inputs = hashOf(root, ["policies", path.join("src", "policy"), SCRIPT]);
   const opa = readStamp(tools, "opa");
   const stamp = readStamp(tools, "policies");
-  if (stamp?.inputs === inputs && stamp.opa === opa?.state) return undefined;
+  if (stamp?.inputs === inputs && stamp.opa === opa?.state && fs.existsSync(path.join(root, CACHE))) return undefined;
   const node = path.join(tools, "bin", "node");
   const env = { ...process.env, PATH: `${path.join(tools, "bin")}${path.delimiter}${process.env.PATH ?? ""}` };
   const { code, output } = await run(node, ["--disable-warning=ExperimentalWarning", SCRIPT], { cwd: root, env, onLine: progress });

@@ -7,7 +7,7 @@ import { findOldNode } from "./old-node.ts";
 import { printed, Scratch } from "./scratch.ts";
 
 const oldNode = findOldNode();
-const withOldNode = test.skipIf(oldNode === undefined);
+const noOldNode = "no Node older than 22 on PATH";
 const launcher = "./sluice";
 
 let scratch: Scratch;
@@ -78,14 +78,16 @@ describe("the launcher", () => {
     });
   });
 
-  withOldNode("runs under the prepared Node when the one on PATH is too old", async () => {
+  test("runs under the prepared Node when the one on PATH is too old", async ({ skip }) => {
+    skip(oldNode === undefined, noOldNode);
     useOldNodeOnPath();
     usePreparedNode();
     const run = await scratch.start(launcher, ["0"]).ended;
     expect(JSON.parse(run.out)).toMatchObject({ node: process.versions.node });
   });
 
-  withOldNode("names the Node that it needs when it finds only an older one", async () => {
+  test("names the Node that it needs when it finds only an older one", async ({ skip }) => {
+    skip(oldNode === undefined, noOldNode);
     useOldNodeOnPath();
     expect(await scratch.start(launcher, []).ended).toMatchObject({
       code: 2,
@@ -152,7 +154,8 @@ describe("npm start", () => {
     program("console.log(process.versions.node);");
   }
 
-  withOldNode("brings a newer Node first when the running one is too old", async () => {
+  test("brings a newer Node first when the running one is too old", async ({ skip }) => {
+    skip(oldNode === undefined, noOldNode);
     const recorded = fs.readFileSync(path.join(scratch.checkout, "scripts/setup/node.mjs"), "utf8");
     npmBringsNode(new RegExp(`"node-${process.platform}-${process.arch}": "(sha512-[^"]+)"`).exec(recorded)?.[1] ?? "");
     const run = await scratch.start(oldNode ?? "", ["scripts/run.mjs", "start"]).ended;
@@ -161,7 +164,8 @@ describe("npm start", () => {
     expect(run.out.trim().split("\n").at(-1)).toBe(process.versions.node);
   });
 
-  withOldNode("does not use a Node whose content is not the recorded one", async () => {
+  test("does not use a Node whose content is not the recorded one", async ({ skip }) => {
+    skip(oldNode === undefined, noOldNode);
     npmBringsNode("sha512-other");
     const run = await scratch.start(oldNode ?? "", ["scripts/run.mjs", "start"]).ended;
     expect(run.code).toBe(1);
