@@ -1,22 +1,32 @@
 /**
  * Finds duplicate keys of the objects that the reader has open; keys are compared decoded. Must not be slowed down by any choice of keys:
- * few keys are compared one by one along a chain through the tape, many keys or keys with escapes go into a set of strings.
+ * the few keys of a usual object are compared one by one, those of a large one are looked up in a hash table, and where the table meets
+ * too many collisions (somebody makes them) or a key has escapes, the object's keys go into a set of strings, whose hashes are seeded.
  *
- * While an object is open, its word 2 on the tape is its last chained key (0: none), and a chained key's word 3 is the one before it.
+ * While an object is open, its word 2 on the tape is its last key that is not in a set (0: none); such a key's word 3 is the one before it.
  */
 import { ESCAPED, STRIDE_BITS } from "./json-document.ts";
 
-/** Flag of an open object whose keys are in a set. */
-const IN_SET = 64;
-/** With more keys than this a set is cheaper. */
-const MOST_CHAINED = 64;
+// Flags of an open object whose keys are not compared one by one.
+const IN_TABLE = 64;
+const IN_SET = 128;
+/** With more keys than this the table is cheaper. */
+const MOST_COMPARED = 12;
+/** A look-up that takes more steps than this gives up on the table. */
+const MOST_STEPS = 32;
+const FIRST_CAPACITY = 64;
 /** Above the flags a key's first word holds its length and two of its bytes, so that nearly all others differ in one comparison. */
 const MARK_SHIFT = 8;
 
 export const DUPLICATE_KEY = "a key that is already there";
 export const NUL_IN_KEY = "NUL in a key";
 
+const NEW = 0;
+const SEEN = 1;
+const CROWDED = 2;
+
 export class OpenKeys {
+  #table: KeyTable | undefined;
   #sets: Map<number, Set<string>> | undefined;
 
   /** Enters the node `key`, just read, into its object; answers why it is refused. */
@@ -24,20 +34,20 @@ export class OpenKeys {
     const owner = object << STRIDE_BITS;
     const slot = key << STRIDE_BITS;
     const flags = tape[slot] as number;
-    if (((tape[owner] as number) & IN_SET) !== 0 || (flags & ESCAPED) !== 0) return this.#addToSet(bytes, tape, object, slot);
+    const kept = tape[owner] as number;
+    if ((kept & IN_SET) !== 0 || (flags & ESCAPED) !== 0) return this.#addToSet(bytes, tape, object, key);
+    if ((kept & IN_TABLE) !== 0) return this.#addToTable(bytes, tape, object, key);
     const start = tape[slot + 1] as number;
     const length = (tape[slot + 2] as number) - start;
-    const mark =
-      flags | (length << 24) | ((bytes[start + length - 2] as number) << 16) | ((bytes[start + (length >> 1)] as number) << MARK_SHIFT);
+    const middle = bytes[start + (length >> 1)] as number;
+    const mark = flags | (length << 24) | ((bytes[start + length - 2] as number) << 16) | (middle << MARK_SHIFT);
     const last = tape[owner + 2] as number;
     let compared = 0;
     for (let other = last; other !== 0; compared += 1) {
-      if (compared === MOST_CHAINED) return this.#addToSet(bytes, tape, object, slot);
+      if (compared === MOST_COMPARED) return this.#addToTable(bytes, tape, object, key);
       const otherSlot = other << STRIDE_BITS;
-      if (((tape[otherSlot] as number) ^ mark) >> MARK_SHIFT === 0) {
-        const otherStart = tape[otherSlot + 1] as number;
-        if ((tape[otherSlot + 2] as number) - otherStart === length && sameBytes(bytes, otherStart, start, length)) return DUPLICATE_KEY;
-      }
+      const alike = ((tape[otherSlot] as number) ^ mark) >> MARK_SHIFT === 0;
+      if (alike && sameKey(bytes, tape, otherSlot, slot)) return DUPLICATE_KEY;
       other = tape[otherSlot + 3] as number;
     }
     tape[slot] = mark;
@@ -49,24 +59,39 @@ export class OpenKeys {
   /** The object ends: its keys can be forgotten. */
   close(tape: Int32Array, object: number): void {
     const owner = object << STRIDE_BITS;
-    if (((tape[owner] as number) & IN_SET) === 0) return;
-    tape[owner] = (tape[owner] as number) & ~IN_SET;
-    this.#sets?.delete(object);
+    const kept = tape[owner] as number;
+    if ((kept & IN_SET) !== 0) this.#sets?.delete(object);
+    tape[owner] = kept & ~(IN_TABLE | IN_SET);
   }
 
-  #addToSet(bytes: Buffer, tape: Int32Array, object: number, slot: number): string | undefined {
+  #addToTable(bytes: Buffer, tape: Int32Array, object: number, key: number): string | undefined {
+    const owner = object << STRIDE_BITS;
+    const last = tape[owner + 2] as number;
+    this.#table ??= new KeyTable();
+    if (((tape[owner] as number) & IN_TABLE) === 0) {
+      tape[owner] = (tape[owner] as number) | IN_TABLE;
+      for (const other of chain(tape, last))
+        if (this.#table.add(bytes, tape, object, other) === CROWDED) return this.#addToSet(bytes, tape, object, key);
+    }
+    const found = this.#table.add(bytes, tape, object, key);
+    if (found === CROWDED) return this.#addToSet(bytes, tape, object, key);
+    if (found === SEEN) return DUPLICATE_KEY;
+    tape[(key << STRIDE_BITS) + 3] = last;
+    tape[owner + 2] = key;
+    return undefined;
+  }
+
+  #addToSet(bytes: Buffer, tape: Int32Array, object: number, key: number): string | undefined {
     const owner = object << STRIDE_BITS;
     this.#sets ??= new Map();
     let names = this.#sets.get(object);
     if (names === undefined) {
       names = new Set();
-      for (let key = tape[owner + 2] as number; key !== 0; key = tape[(key << STRIDE_BITS) + 3] as number) {
-        names.add(nameOf(bytes, tape, key << STRIDE_BITS));
-      }
+      for (const other of chain(tape, tape[owner + 2] as number)) names.add(nameOf(bytes, tape, other));
       this.#sets.set(object, names);
       tape[owner] = (tape[owner] as number) | IN_SET;
     }
-    const name = nameOf(bytes, tape, slot);
+    const name = nameOf(bytes, tape, key);
     // Parsers written in C end a key there (GHSA-q382-vc8q-7jhj). Only an escape can spell it.
     if (name.includes("\0")) return NUL_IN_KEY;
     if (names.has(name)) return DUPLICATE_KEY;
@@ -75,15 +100,79 @@ export class OpenKeys {
   }
 }
 
+/**
+ * One open-addressing table for the keys of all large objects of a document: an entry is a key's node, its object's and a hash of both.
+ * Entries of closed objects stay (nothing matches them any more), so the table is bounded by the number of nodes.
+ */
+class KeyTable {
+  #keys = new Int32Array(FIRST_CAPACITY);
+  #objects = new Int32Array(FIRST_CAPACITY);
+  #hashes = new Int32Array(FIRST_CAPACITY);
+  #count = 0;
+
+  add(bytes: Buffer, tape: Int32Array, object: number, key: number): typeof NEW | typeof SEEN | typeof CROWDED {
+    if (this.#count * 2 >= this.#keys.length) this.#grow();
+    const slot = key << STRIDE_BITS;
+    const hash = hashOf(bytes, (tape[slot + 1] as number) + 1, (tape[slot + 2] as number) - 1, object);
+    const mask = this.#keys.length - 1;
+    let place = hash & mask;
+    // No key is node 0.
+    for (let steps = 0; this.#keys[place] !== 0; steps += 1) {
+      if (steps === MOST_STEPS) return CROWDED;
+      const alike = this.#hashes[place] === hash && this.#objects[place] === object;
+      if (alike && sameKey(bytes, tape, (this.#keys[place] as number) << STRIDE_BITS, slot)) return SEEN;
+      place = (place + 1) & mask;
+    }
+    this.#put(place, key, object, hash);
+    this.#count += 1;
+    return NEW;
+  }
+
+  #put(place: number, key: number, object: number, hash: number): void {
+    this.#keys[place] = key;
+    this.#objects[place] = object;
+    this.#hashes[place] = hash;
+  }
+
+  #grow(): void {
+    const [keys, objects, hashes] = [this.#keys, this.#objects, this.#hashes];
+    const capacity = keys.length * 4;
+    [this.#keys, this.#objects, this.#hashes] = [new Int32Array(capacity), new Int32Array(capacity), new Int32Array(capacity)];
+    for (let from = 0; from < keys.length; from += 1) {
+      if (keys[from] === 0) continue;
+      const hash = hashes[from] as number;
+      let place = hash & (capacity - 1);
+      while (this.#keys[place] !== 0) place = (place + 1) & (capacity - 1);
+      this.#put(place, keys[from] as number, objects[from] as number, hash);
+    }
+  }
+}
+
+function hashOf(bytes: Buffer, start: number, end: number, object: number): number {
+  let hash = Math.imul(object, 0x9e3779b1) ^ (end - start);
+  for (let at = start; at < end; at += 1) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
+  return Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ (hash >>> 13);
+}
+
+/** Nodes of the keys of an object, from the last one back. */
+function* chain(tape: Int32Array, last: number): Generator<number> {
+  for (let key = last; key !== 0; key = tape[(key << STRIDE_BITS) + 3] as number) yield key;
+}
+
 /** A key's UTF-8 read as Latin-1, with its opening quote: unique per decoded key, and never an array index (those hash predictably). */
-function nameOf(bytes: Buffer, tape: Int32Array, slot: number): string {
+function nameOf(bytes: Buffer, tape: Int32Array, key: number): string {
+  const slot = key << STRIDE_BITS;
   const start = tape[slot + 1] as number;
   const end = tape[slot + 2] as number;
   if (((tape[slot] as number) & ESCAPED) === 0) return bytes.toString("latin1", start, end - 1);
   return `"${Buffer.from(JSON.parse(bytes.toString("utf8", start, end)) as string).toString("latin1")}`;
 }
 
-function sameBytes(bytes: Buffer, one: number, other: number, length: number): boolean {
+function sameKey(bytes: Buffer, tape: Int32Array, oneSlot: number, otherSlot: number): boolean {
+  const one = tape[oneSlot + 1] as number;
+  const other = tape[otherSlot + 1] as number;
+  const length = (tape[otherSlot + 2] as number) - other;
+  if ((tape[oneSlot + 2] as number) - one !== length) return false;
   if (length > 64) return bytes.compare(bytes, one, one + length, other, other + length) === 0;
   for (let at = 0; at < length; at += 1) if (bytes[one + at] !== bytes[other + at]) return false;
   return true;
