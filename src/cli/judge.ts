@@ -33,7 +33,7 @@ export async function judge(file: string, options: JudgeOptions, streams: Stream
     printProblems(loaded.failure, stderr);
     return EXIT.usage;
   }
-  const { config, warnings } = loaded.value;
+  const { config, locate, warnings } = loaded.value;
   printProblems(warnings, stderr);
 
   const server = chooseServer(options.server, [...config.servers.keys()]);
@@ -43,21 +43,21 @@ export async function judge(file: string, options: JudgeOptions, streams: Stream
   const request = options.request === undefined ? undefined : await readBytes(options.request, streams);
   if (request?.ok === false) return usage(request.message);
 
-  const created = await createJudge(config);
+  const created = await createJudge(config, { locate });
   if (!created.ok) {
     printProblems(created.failure, stderr);
     return EXIT.usage;
   }
   let refused = false;
-  for (const bytes of options.lines === true ? splitLines(input.bytes) : [input.bytes]) {
-    const { effect, reason, matched, would, findings, output } = await created.value.judgeLine({
+  for (const bytes of options.lines === true ? splitLines(input.bytes) : [withoutLineBreak(input.bytes)]) {
+    const verdict = await created.value.judgeLine({
       bytes,
       server: server.name,
       direction: options.direction,
       ...(request === undefined ? {} : { request: request.bytes }),
     });
-    refused ||= REFUSED.has(effect);
-    stdout.write(`${JSON.stringify({ effect, reason, matched, would, findings, output })}\n`);
+    refused ||= REFUSED.has(verdict.effect);
+    stdout.write(`${JSON.stringify(verdict)}\n`);
   }
   return refused ? EXIT.found : EXIT.fine;
 }
@@ -81,14 +81,21 @@ async function readBytes(file: string, { stdin }: Streams): Promise<{ ok: true; 
 }
 
 const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
-/** Lines without their line feed; lines of white space alone are no messages. */
+/** The line break at the end belongs to the file, not to the message. */
+function withoutLineBreak(bytes: Buffer): Buffer {
+  if (bytes.at(-1) !== LINE_FEED) return bytes;
+  return bytes.subarray(0, bytes.at(-2) === CARRIAGE_RETURN ? -2 : -1);
+}
+
+/** Lines without their line break; lines of white space alone are no messages. */
 function* splitLines(bytes: Buffer): Generator<Buffer> {
   for (let start = 0; start < bytes.length; ) {
     const found = bytes.indexOf(LINE_FEED, start);
-    const end = found === -1 ? bytes.length : found;
-    const line = bytes.subarray(start, end);
+    const end = found === -1 ? bytes.length : found + 1;
+    const line = withoutLineBreak(bytes.subarray(start, end));
     if (line.some((byte) => byte > 0x20)) yield line;
-    start = end + 1;
+    start = end;
   }
 }

@@ -2,6 +2,7 @@
  * `sluice serve`: runs the gateway until it is told to stop. SIGHUP reloads, SIGINT and SIGTERM stop.
  * Must not start on any problem, and must never leave a running gateway without a checked configuration.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
 import { configForUpstream, type LoadedConfig, loadConfig } from "../config/load.ts";
 import type { Problem } from "../config/problem.ts";
@@ -36,7 +37,7 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
     return EXIT.usage;
   }
   const gateway = started.value;
-  const stopReloading = reloadOnHangUp(gateway, load, streams);
+  const stopReloading = reloadOnHangUp(gateway, config, load, streams);
   stdout.write(connectLines(config, gateway.url));
   await stopped;
   stopReloading();
@@ -70,27 +71,38 @@ function stopSignal(): Promise<void> {
 }
 
 /** At each SIGHUP, one after the other: opens the audit file anew and reloads. What is wrong keeps the running configuration and policy. */
-function reloadOnHangUp(gateway: Gateway, load: () => Promise<Result<LoadedConfig, Problem[]>>, { stdout, stderr }: Streams): () => void {
-  let last: Promise<void> = Promise.resolve();
+function reloadOnHangUp(
+  gateway: Gateway,
+  started: Config,
+  load: () => Promise<Result<LoadedConfig, Problem[]>>,
+  { stdout, stderr }: Streams,
+): () => void {
   const reload = async (): Promise<void> => {
     gateway.reopenAudit();
     const loaded = await load();
     const reloaded = loaded.ok ? await gateway.reload(loaded.value.config, { locate: loaded.value.locate }) : loaded;
-    if (loaded.ok) printProblems(loaded.value.warnings, stderr);
-    if (reloaded.ok) {
-      stdout.write(`Reloaded: policy revision ${reloaded.value.revision}\n`);
+    if (!loaded.ok || !reloaded.ok) {
+      printProblems(reloaded.ok ? [] : reloaded.failure, stderr);
+      stderr.write("Not reloaded: the running configuration and policy stay.\n");
       return;
     }
-    printProblems(reloaded.failure, stderr);
-    stderr.write("Not reloaded: the running configuration and policy stay.\n");
+    printProblems(loaded.value.warnings, stderr);
+    const waiting = needRestart(started, loaded.value.config);
+    if (waiting.length > 0) stderr.write(`Restart to make the new ${waiting.join(", ")} take effect.\n`);
+    stdout.write(`Reloaded: policy revision ${reloaded.value.revision}\n`);
   };
+  let last: Promise<void> = Promise.resolve();
   const onHangUp = (): void => {
     last = last.then(reload).catch((error: unknown) => {
-      stderr.write(
-        `Not reloaded: internal fault (${error instanceof Error ? error.name : typeof error}). The running configuration and policy stay.\n`,
-      );
+      const name = error instanceof Error ? error.name : typeof error;
+      stderr.write(`Not reloaded: internal fault (${name}). The running configuration and policy stay.\n`);
     });
   };
   process.on("SIGHUP", onHangUp);
   return () => process.off("SIGHUP", onHangUp);
+}
+
+/** Settings that are fixed when the process starts: the socket, the audit file and the log are opened once. */
+function needRestart(started: Config, next: Config): string[] {
+  return (["listen", "tls", "audit", "log"] as const).filter((key) => !isDeepStrictEqual(started[key], next[key]));
 }
