@@ -14,7 +14,7 @@ const IN_SET = 128;
 const MOST_COMPARED = 12;
 /** A look-up that takes more steps than this gives up on the table. */
 const MOST_STEPS = 32;
-const FIRST_CAPACITY = 64;
+const FIRST_CAPACITY = 256;
 /** Above the flags a key's first word holds its length and two of its bytes, so that nearly all others differ in one comparison. */
 const MARK_SHIFT = 8;
 
@@ -105,46 +105,46 @@ export class OpenKeys {
  * Entries of closed objects stay (nothing matches them any more), so the table is bounded by the number of nodes.
  */
 class KeyTable {
-  #keys = new Int32Array(FIRST_CAPACITY);
-  #objects = new Int32Array(FIRST_CAPACITY);
-  #hashes = new Int32Array(FIRST_CAPACITY);
+  /** Three words an entry: the key's node (0: free, for no key is the root), its object's, the hash. */
+  #entries = new Int32Array(FIRST_CAPACITY * 3);
+  #capacity = FIRST_CAPACITY;
   #count = 0;
 
   add(bytes: Buffer, tape: Int32Array, object: number, key: number): typeof NEW | typeof SEEN | typeof CROWDED {
-    if (this.#count * 2 >= this.#keys.length) this.#grow();
+    if (this.#count * 2 >= this.#capacity) this.#grow();
+    const entries = this.#entries;
+    const mask = this.#capacity - 1;
     const slot = key << STRIDE_BITS;
     const hash = hashOf(bytes, (tape[slot + 1] as number) + 1, (tape[slot + 2] as number) - 1, object);
-    const mask = this.#keys.length - 1;
-    let place = hash & mask;
-    // No key is node 0.
-    for (let steps = 0; this.#keys[place] !== 0; steps += 1) {
-      if (steps === MOST_STEPS) return CROWDED;
-      const alike = this.#hashes[place] === hash && this.#objects[place] === object;
-      if (alike && sameKey(bytes, tape, (this.#keys[place] as number) << STRIDE_BITS, slot)) return SEEN;
-      place = (place + 1) & mask;
+    let place = (hash & mask) * 3;
+    for (let steps = 1; entries[place] !== 0; steps += 1) {
+      if (steps > MOST_STEPS) return CROWDED;
+      const alike = entries[place + 2] === hash && entries[place + 1] === object;
+      if (alike && sameKey(bytes, tape, (entries[place] as number) << STRIDE_BITS, slot)) return SEEN;
+      place = ((hash + steps) & mask) * 3;
     }
-    this.#put(place, key, object, hash);
+    entries[place] = key;
+    entries[place + 1] = object;
+    entries[place + 2] = hash;
     this.#count += 1;
     return NEW;
   }
 
-  #put(place: number, key: number, object: number, hash: number): void {
-    this.#keys[place] = key;
-    this.#objects[place] = object;
-    this.#hashes[place] = hash;
-  }
-
   #grow(): void {
-    const [keys, objects, hashes] = [this.#keys, this.#objects, this.#hashes];
-    const capacity = keys.length * 4;
-    [this.#keys, this.#objects, this.#hashes] = [new Int32Array(capacity), new Int32Array(capacity), new Int32Array(capacity)];
-    for (let from = 0; from < keys.length; from += 1) {
-      if (keys[from] === 0) continue;
-      const hash = hashes[from] as number;
-      let place = hash & (capacity - 1);
-      while (this.#keys[place] !== 0) place = (place + 1) & (capacity - 1);
-      this.#put(place, keys[from] as number, objects[from] as number, hash);
+    const before = this.#entries;
+    this.#capacity *= 4;
+    const after = new Int32Array(this.#capacity * 3);
+    const mask = this.#capacity - 1;
+    for (let from = 0; from < before.length; from += 3) {
+      if (before[from] === 0) continue;
+      let step = before[from + 2] as number;
+      while (after[(step & mask) * 3] !== 0) step += 1;
+      const place = (step & mask) * 3;
+      after[place] = before[from] as number;
+      after[place + 1] = before[from + 1] as number;
+      after[place + 2] = before[from + 2] as number;
     }
+    this.#entries = after;
   }
 }
 
