@@ -7,7 +7,6 @@ import { buffer } from "node:stream/consumers";
 import { loadConfig } from "../config/load.ts";
 import { ioReason } from "../config/io-reason.ts";
 import { didYouMean } from "../config/suggest.ts";
-import { createJudge } from "../judge.ts";
 import type { Direction } from "../policy/input.ts";
 import { EXIT, type ExitCode, printProblems, type Streams } from "./streams.ts";
 
@@ -43,6 +42,8 @@ export async function judge(file: string, options: JudgeOptions, streams: Stream
   const request = options.request === undefined ? undefined : await readBytes(options.request, streams);
   if (request?.ok === false) return usage(request.message);
 
+  // Loaded last: a wrong argument is answered at once.
+  const { createJudge } = await import("../judge.ts");
   const created = await createJudge(config, { locate });
   if (!created.ok) {
     printProblems(created.failure, stderr);

@@ -4,7 +4,13 @@
  * Must not do a command's work.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { BuildOptions } from "./build.ts";
+import type { CheckOptions } from "./check.ts";
+import type { JudgeOptions } from "./judge.ts";
+import type { KeyOptions } from "./key.ts";
+import type { ServeOptions } from "./serve.ts";
 import { EXIT, type Streams } from "./streams.ts";
+import type { VersionOptions } from "./version.ts";
 
 const CONFIG = ["-c, --config <file>", "configuration file (docs/configuration.md)"] as const;
 
@@ -53,7 +59,7 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .option("-u, --upstream <url>", "put this one server behind all shipped policies, without a configuration file")
     .option("-l, --listen <host:port>", "with --upstream: address for clients (default 127.0.0.1:8080)")
     .addHelpText("after", EXAMPLES.serve)
-    .action(async (options) => done(await (await import("./serve.ts")).serve(options, streams)));
+    .action(async (options: ServeOptions) => done(await (await import("./serve.ts")).serve(options, streams)));
 
   program
     .command("check")
@@ -64,7 +70,7 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .option(...CONFIG)
     .hook("preAction", requireConfig)
     .addHelpText("after", EXAMPLES.check)
-    .action(async (options) => done(await (await import("./check.ts")).check(options, streams)));
+    .action(async (options: CheckOptions) => done(await (await import("./check.ts")).check(options, streams)));
 
   program
     .command("judge")
@@ -84,7 +90,7 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .option("--lines", "one message per line, all in one flow")
     .option("--request <file>", "the request that a result answers (absent: a plain tools/call)")
     .addHelpText("after", EXAMPLES.judge)
-    .action(async (file, options) => done(await (await import("./judge.ts")).judge(file, options, streams)));
+    .action(async (file: string, options: JudgeOptions) => done(await (await import("./judge.ts")).judge(file, options, streams)));
 
   program
     .command("build")
@@ -94,7 +100,7 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .hook("preAction", requireConfig)
     .requiredOption("-o, --output <file>", "the bundle, a .tar.gz file")
     .addHelpText("after", EXAMPLES.build)
-    .action(async (options) => done(await (await import("./build.ts")).build(options, streams)));
+    .action(async (options: BuildOptions) => done(await (await import("./build.ts")).build(options, streams)));
 
   const key = program.command("key").summary("make API keys").description("API keys for clients.").addHelpText("after", EXAMPLES.key);
   key
@@ -105,7 +111,7 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .option("--scopes <names>", "scopes, with commas between them", list)
     .option("--expires <date>", "date from which it is refused, such as 2027-01-31")
     .addHelpText("after", EXAMPLES.key)
-    .action(async (options) => done((await import("./key.ts")).newKey(options, streams)));
+    .action(async (options: KeyOptions) => done((await import("./key.ts")).newKey(options, streams)));
 
   program
     .command("tour")
@@ -120,7 +126,7 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .description("Prints the versions of Sluice, Node and OPA, and with --config the revision of the policies.")
     .option(...CONFIG)
     .addHelpText("after", EXAMPLES.version)
-    .action(async (options) => done(await (await import("./version.ts")).version(options, streams)));
+    .action(async (options: VersionOptions) => done(await (await import("./version.ts")).version(options, streams)));
 
   return program;
 }

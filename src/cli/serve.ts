@@ -7,7 +7,7 @@ import type { Config } from "../config/config.ts";
 import { configForUpstream, type LoadedConfig, loadConfig } from "../config/load.ts";
 import type { Problem } from "../config/problem.ts";
 import { type Result, ok } from "../errors.ts";
-import { type Gateway, startGateway } from "../gateway.ts";
+import type { Gateway } from "../gateway.ts";
 import { EXIT, type ExitCode, printProblems, type Streams } from "./streams.ts";
 
 export interface ServeOptions {
@@ -30,6 +30,8 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
   }
   const { config, locate, warnings } = loaded.value;
   printProblems(warnings, stderr);
+  // Loaded last: a wrong configuration is answered at once.
+  const { startGateway } = await import("../gateway.ts");
   const stopped = stopSignal();
   const started = await startGateway(config, { locate });
   if (!started.ok) {

@@ -1,9 +1,12 @@
 /** The JSON schema and the documentation are derived from the schema in the code: what is checked in must be what it says now. */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { draftConfig } from "../../src/config/load.ts";
+import { formatProblem } from "../../src/config/problem.ts";
 import { configSchema } from "../../src/config/schema.ts";
 import { REFERENCE_FILE, referenceText, SCHEMA_FILE, schemaText } from "../../scripts/config-schema.ts";
 
@@ -48,6 +51,16 @@ test.each([
 
 test("the JSON schema refuses the names that no server may have", () => {
   for (const name of ["metrics", "Big", "a.b", ""]) expect(accepts({ servers: { [name]: { url } } })).toBe(false);
+});
+
+test("the documented problems are what a file with these slips gets", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-reference-"));
+  const file = join(folder, "sluice.yaml");
+  writeFileSync(file, `servers:\n  github:\n    url: ${url}\n    trsut: third_party\n    headers: {Authorization: Bearer x}\n`);
+  const { problems } = draftConfig(file, { shippedPacks: [] });
+  rmSync(folder, { recursive: true });
+  const lines = problems.map((problem) => formatProblem({ ...problem, file: "sluice.yaml" }));
+  expect(reference).toContain(`$ sluice check --config sluice.yaml\n${lines.join("\n")}\n2 errors\n`);
 });
 
 test("the schema's file stands beside the documentation that links to it", () => {
