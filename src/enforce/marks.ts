@@ -9,7 +9,7 @@ import { immutableNodes, isCorrelator, touches, within } from "../mcp/immutable.
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import { selectNodes } from "../mcp/path.ts";
 import type { Redaction, RedactWith } from "../policy/decision.ts";
-import { strongest } from "./operators.ts";
+import { strongest, WHOLE_LABEL } from "./operators.ts";
 
 /** A range to redact: of a string or key inside its quotes, of a number or boolean the whole literal. */
 export interface Mark {
@@ -28,7 +28,6 @@ export interface Selection {
   readonly wouldRedact: (node: Node, kind: string) => RedactWith | undefined;
 }
 
-const WHOLE_LABEL = "REDACTED";
 const PAYLOADS = ["params", "result", "error"];
 
 /**

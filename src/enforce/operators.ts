@@ -3,6 +3,7 @@
  * Must not let a stand-in say more about the value than its operator promises, and must not keep values.
  */
 import { createHmac } from "node:crypto";
+import { kinds } from "../detect/detect.ts";
 import type { RedactWith } from "../policy/decision.ts";
 
 /** Secret of one process: equal values get equal stand-ins in its life, and nobody outside can try values out. */
@@ -21,6 +22,11 @@ export interface Removed {
   readonly with: RedactWith;
   readonly whole: boolean;
 }
+
+/** Of a value that is redacted as a whole, whatever it holds. */
+export const WHOLE_LABEL = "REDACTED";
+
+const LABELS: ReadonlySet<string> = new Set([WHOLE_LABEL, ...kinds().map(({ label }) => label)]);
 
 /** Fixed, so that it says nothing of the length. */
 const MASK = "****";
@@ -81,22 +87,21 @@ function letters(bytes: Buffer): string {
   return bytes.toString("hex").replace(/[0-9a-f]/g, (digit) => String.fromCharCode(97 + Number.parseInt(digit, 16)));
 }
 
-function isStandIn({ text, label, with: operator, whole }: Removed, keys: RedactionKeys): boolean {
-  if (!whole) return false;
-  switch (operator) {
-    case "replace":
-      // A forged one could carry six digits at the most.
-      return text.startsWith(`[${label}_`) && /^[1-9][0-9]{0,5}\]$/.test(text.slice(label.length + 2));
-    case "partial":
-      return /^\*{4}(?:[\p{L}\p{N}]{4})?$/u.test(text);
-    case "hash": {
-      const body = text.slice(label.length + 2, label.length + 18);
-      return text === `[${label}:${body}${proof(body, keys)}]`;
-    }
-    case "mask":
-    case "drop":
-      return false;
-  }
+/** Whether a whole value is what this operator, or a stronger one, has left of another value. */
+function isStandIn({ text, with: operator, whole }: Removed, keys: RedactionKeys): boolean {
+  const made = whole ? madeBy(text, keys) : undefined;
+  return made !== undefined && strongest(made, operator) === made;
+}
+
+/** The operator that has left exactly this text. A forged text gets through by it with six digits or four letters at the most. */
+function madeBy(text: string, keys: RedactionKeys): RedactWith | undefined {
+  if (text === MASK) return "mask";
+  if (/^\*{4}[\p{L}\p{N}]{4}$/u.test(text)) return "partial";
+  const bracket = /^\[([A-Z0-9_]+?)(?:_[1-9][0-9]{0,5}|:([a-p]{16})([a-p]{8}))\]$/.exec(text);
+  if (bracket === null || !LABELS.has(bracket[1] as string)) return undefined;
+  const [, , body, signed] = bracket;
+  if (body === undefined) return "replace";
+  return signed === proof(body, keys) ? "hash" : undefined;
 }
 
 /** Spellings of one value count as one: case, width, white space, and the separators of numbers (an e-mail's dash is part of it). */
