@@ -2,19 +2,18 @@
  * From sources to a verified bundle: checks, OPA build, plan analysis, and the cache of all that by content.
  * Must not activate anything, and must cache only what passed every check.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config/config.ts";
 import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
-import { cacheFolder, cacheKey, readCached, writeCached } from "./cache.ts";
+import { cacheKey, readCached, writeCached } from "./cache.ts";
 import { checkPlan } from "./plan-check.ts";
 import { ABOUT, DECISION } from "./engine.ts";
 import { aboutRego, mainRego, type About } from "./main-rego.ts";
 import { findOpa, runOpa, type Opa } from "./opa.ts";
-import { readFileSync } from "node:fs";
 import type { CheckPath } from "./rule-check.ts";
 import type { Locate } from "./settings.ts";
 import { checkSources, placer, type CheckedSources, type CheckTools } from "./source-check.ts";
@@ -39,7 +38,7 @@ export interface Built {
 }
 
 /** Builds the policy that a configuration names. With `fresh`, nothing cached is used and everything is checked again. */
-export async function buildPolicy(config: Config, deps: BuildDeps, fresh = false): Promise<Result<Built, readonly Problem[]>> {
+export async function buildPolicy(config: Config, deps: BuildDeps, fresh = false): Promise<Result<Built, Problem[]>> {
   const sources = gatherSources(config, deps.root, deps.locate);
   const opa = await findOpa(deps.root, deps.env);
   if (!opa.ok)
@@ -71,7 +70,7 @@ export async function buildPolicy(config: Config, deps: BuildDeps, fresh = false
 }
 
 /** Writes both staged trees to `folder`, for tools that work on files (`opa test A B`). Answers what is wrong with the sources. */
-export async function stagePolicies(config: Config, deps: BuildDeps, folder: string): Promise<readonly Problem[]> {
+export async function stageSources(config: Config, deps: BuildDeps, folder: string): Promise<Problem[]> {
   const sources = gatherSources(config, deps.root, deps.locate);
   const opa = await findOpa(deps.root, deps.env);
   if (!opa.ok)
@@ -79,18 +78,12 @@ export async function stagePolicies(config: Config, deps: BuildDeps, folder: str
   mkdirSync(folder, { recursive: true });
   const checked = await checkIn(folder, sources, opa.value, deps);
   writeStage(folder, generated(config, sources, checked));
-  return checked.problems;
+  return [...checked.problems];
 }
 
-async function buildIn(
-  stage: string,
-  config: Config,
-  sources: Sources,
-  opa: Opa,
-  deps: BuildDeps,
-): Promise<Result<Built, readonly Problem[]>> {
+async function buildIn(stage: string, config: Config, sources: Sources, opa: Opa, deps: BuildDeps): Promise<Result<Built, Problem[]>> {
   const checked = await checkIn(stage, sources, opa, deps);
-  if (hasErrors(checked.problems)) return fail(checked.problems);
+  if (hasErrors(checked.problems)) return fail([...checked.problems]);
   writeStage(stage, generated(config, sources, checked));
   const capabilities = join(deps.root, "policies", "capabilities.json");
   const trees = hasOperatorTree(sources) ? ["-b", "A", "-b", "B"] : ["-b", "A"];
@@ -153,9 +146,4 @@ export function hasErrors(problems: readonly Problem[]): boolean {
 function shippedDigest(root: string): string {
   const files = [join("schema", "input.json"), "capabilities.json"].map((file) => join(root, "policies", file));
   return cacheKey(files.map((file) => readFileSync(file, "utf8")));
-}
-
-/** Default place of the cache: the project's own folder when it can be written, else the user's cache folder. */
-export function defaultCache(root: string, env: NodeJS.ProcessEnv): string | undefined {
-  return cacheFolder(root, env);
 }

@@ -78,7 +78,6 @@ export function isEffect(name: unknown): name is RuleEffect {
 
 /** Rules between fields that single fields cannot say. Answers what is wrong, or undefined. */
 export function fieldsConflict(effect: RuleEffect, has: (field: string) => boolean, op: unknown): string | undefined {
-  if (effect === "redact" && !has("findings") && !has("path") && !has("kinds")) return "a redaction needs `findings`, `path` or `kinds`";
   if (effect === "redact" && has("findings") && (has("path") || has("kinds")))
     return "`findings` names the places by itself: leave out `path` and `kinds`";
   if (effect === "rewrite" && op === "remove" && has("value")) return "`op: remove` takes no `value`";

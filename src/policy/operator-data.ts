@@ -56,8 +56,8 @@ export function readOperatorData(files: readonly OperatorFile[]): OperatorData {
   const place = (path: TreePath): Place | undefined => {
     for (let length = path.length; length > 0; length--) {
       const part = path.slice(0, length);
-      const source = sources.find(
-        ({ prefix, value }) => prefix.every((key, at) => key === part[at]) && has(value, part.slice(prefix.length)),
+      const source = sources.find(({ prefix, value }) =>
+        length > prefix.length ? startsWith(part, prefix) && has(value, part.slice(prefix.length)) : startsWith(prefix, part),
       );
       if (source !== undefined) return placeIn(source.file, part.slice(source.prefix.length));
     }
@@ -111,7 +111,8 @@ function parseJson(file: OperatorFile, problems: Problem[]): unknown {
 function parseYaml(file: OperatorFile, problems: Problem[]): unknown {
   const lines = new LineCounter();
   const document = parseDocument(file.bytes.toString("utf8"), { lineCounter: lines, intAsBigInt: true, prettyErrors: false });
-  for (const error of document.errors) {
+  // What follows the first error is mostly its echo.
+  for (const error of document.errors.slice(0, 1)) {
     const { line, col } = lines.linePos(error.pos[0]);
     problems.push(problem({ file: file.origin, line, column: col }, "policy/data", error.message.split("\n")[0] ?? "This is not YAML."));
   }
@@ -166,6 +167,10 @@ function structuredCopy(tree: Tree): Tree {
   const copy = emptyTree();
   for (const [key, part] of Object.entries(tree)) copy[key] = isTree(part) ? structuredCopy(part) : part;
   return copy;
+}
+
+function startsWith(path: TreePath, start: TreePath): boolean {
+  return start.every((key, at) => key === path[at]);
 }
 
 function has(value: unknown, path: TreePath): boolean {

@@ -1,5 +1,6 @@
 /**
- * The active policy: loads one through every gate, judges with it, and swaps it for another while keeping the last good one.
+ * Loads a policy through every gate and judges with it. A loaded policy never changes: a reload makes another one, and whoever holds it
+ * swaps them.
  * Must not activate what has not passed its probe.
  */
 import { randomUUID } from "node:crypto";
@@ -8,7 +9,8 @@ import type { Config, Mode } from "../config/config.ts";
 import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import { checkPath } from "../mcp/path.ts";
-import { buildPolicy, defaultCache, hasErrors, type BuildDeps } from "./build.ts";
+import { buildPolicy, hasErrors, stageSources, type BuildDeps } from "./build.ts";
+import { cacheFolder } from "./cache.ts";
 import { readBundle, type Bundle } from "./bundle-file.ts";
 import { decide, errorDecision, type DecideFacts } from "./decide.ts";
 import type { Decision } from "./decision.ts";
@@ -56,25 +58,25 @@ export interface PolicyDeps {
 }
 
 /** Loads the policy that a configuration names: stage, check, build (or read a bundle), probe, warm up. Fails with all problems. */
-export async function loadPolicy(config: Config, deps: PolicyDeps = {}): Promise<Result<Policy, readonly Problem[]>> {
+export async function loadPolicy(config: Config, deps: PolicyDeps = {}): Promise<Result<Policy, Problem[]>> {
   const bytes = await obtainBundle(config, deps);
   if (!bytes.ok) return bytes;
   return activate(config, deps, bytes.value);
 }
 
 /** Everything that is wrong with a configuration's policy, warnings included; nothing cached is believed. */
-export async function checkPolicy(config: Config, deps: PolicyDeps = {}): Promise<readonly Problem[]> {
+export async function checkPolicy(config: Config, deps: PolicyDeps = {}): Promise<Problem[]> {
   const bytes = await obtainBundle(config, { ...deps, cache: null }, true);
   if (!bytes.ok) return bytes.failure;
   const policy = await activate(config, deps, bytes.value);
-  return policy.ok ? policy.value.warnings : [...bytes.value.warnings, ...policy.failure];
+  return policy.ok ? [...policy.value.warnings] : [...bytes.value.warnings, ...policy.failure];
 }
 
 /** Builds the bundle of a configuration for `sluice build`. */
 export async function buildBundle(
   config: Config,
   deps: PolicyDeps = {},
-): Promise<Result<{ bundle: Buffer; warnings: readonly Problem[] }, readonly Problem[]>> {
+): Promise<Result<{ bundle: Buffer; warnings: readonly Problem[] }, Problem[]>> {
   if (isBundleFile(config.policy.path))
     return fail([bundleProblem(config, "policy.path already names a bundle: there is nothing to build.")]);
   const built = await obtainBundle(config, deps);
@@ -83,25 +85,9 @@ export async function buildBundle(
   return policy.ok ? ok({ bundle: built.value.source as Buffer, warnings: policy.value.warnings }) : policy;
 }
 
-/** Holds the active policy and swaps it as a whole. */
-export class PolicyHolder {
-  #current: Policy | undefined;
-  #loading: Promise<unknown> = Promise.resolve();
-
-  current(): Policy | undefined {
-    return this.#current;
-  }
-
-  /** Loads another policy and makes it the active one; when that fails, the last good one stays. One reload at a time. */
-  reload(config: Config, deps: PolicyDeps = {}): Promise<Result<Policy, readonly Problem[]>> {
-    const next = this.#loading.then(async () => {
-      const loaded = await loadPolicy(config, deps);
-      if (loaded.ok) this.#current = loaded.value;
-      return loaded;
-    });
-    this.#loading = next.catch(() => undefined);
-    return next;
-  }
+/** Writes the staged trees of a configuration to `folder`, for tools that work on files. Answers what is wrong with the sources. */
+export async function stagePolicy(config: Config, folder: string, deps: PolicyDeps = {}): Promise<Problem[]> {
+  return stageSources(config, buildDeps(deps, undefined), folder);
 }
 
 /** A bundle to activate, and what is known of where it came from. */
@@ -111,7 +97,7 @@ interface Obtained {
   place(path: TreePath): Place;
 }
 
-async function obtainBundle(config: Config, deps: PolicyDeps, fresh = false): Promise<Result<Obtained, readonly Problem[]>> {
+async function obtainBundle(config: Config, deps: PolicyDeps, fresh = false): Promise<Result<Obtained, Problem[]>> {
   const { path } = config.policy;
   if (path !== undefined && isBundleFile(path)) {
     const warning = {
@@ -120,19 +106,23 @@ async function obtainBundle(config: Config, deps: PolicyDeps, fresh = false): Pr
     };
     return ok({ source: path, warnings: [warning], place: () => ({ file: path }) });
   }
-  const root = deps.root ?? packageRoot();
-  const env = deps.env ?? process.env;
-  const cache = deps.cache === undefined ? defaultCache(root, env) : (deps.cache ?? undefined);
-  const buildDeps: BuildDeps = { root, env, checkPath, locate: deps.locate ?? (() => undefined), cache };
-  const built = await buildPolicy(config, buildDeps, fresh);
+  const built = await buildPolicy(config, buildDeps(deps, deps.cache), fresh);
   if (!built.ok) return built;
   const { bundle, warnings, data } = built.value;
   return ok({ source: bundle, warnings, place: (at) => data.place(at) ?? { file: path ?? "policy" } });
 }
 
+/** `cache`: a folder, `null` for none, undefined for the default one. */
+function buildDeps(deps: PolicyDeps, cache: string | null | undefined): BuildDeps {
+  const root = deps.root ?? packageRoot();
+  const env = deps.env ?? process.env;
+  const folder = cache === undefined ? cacheFolder(root, env) : (cache ?? undefined);
+  return { root, env, checkPath, locate: deps.locate ?? (() => undefined), cache: folder };
+}
+
 /** The load gate: engine, canary, probe, empty data, smoke messages; only then is there a policy. */
-async function activate(config: Config, deps: PolicyDeps, obtained: Obtained): Promise<Result<Policy, readonly Problem[]>> {
-  const refuse = (check: string, message: string): Result<never, readonly Problem[]> =>
+async function activate(config: Config, deps: PolicyDeps, obtained: Obtained): Promise<Result<Policy, Problem[]>> {
+  const refuse = (check: string, message: string): Result<never, Problem[]> =>
     fail([{ file: config.policy.path ?? config.file ?? "configuration", severity: "error", check, message }]);
   const bundle = await readBundle(obtained.source);
   if (!bundle.ok) return refuse("policy/bundle", bundle.failure);

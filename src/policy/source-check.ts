@@ -51,7 +51,9 @@ export async function checkSources(sources: Sources, tools: CheckTools): Promise
     for (const [id, title] of checked.titles) titles.set(id, title);
   }
   const place = placer(sources);
-  const problems = [...errors.map((error) => place.opa(error)), ...slips.map((slip) => place.slip(slip))];
+  // Of a file that cannot be read only the first error means anything.
+  const unreadable = [...Map.groupBy(errors, (error) => error.location?.file).values()].flatMap((group) => group.slice(0, 1));
+  const problems = [...unreadable.map((error) => place.opa(error)), ...slips.map((slip) => place.slip(slip))];
   // OPA stops at syntax errors, and its messages about a wrong package are poor: it is asked once ours are out of the way.
   if (errors.length === 0 && !slips.some((slip) => slip.check === "policy/package"))
     problems.push(...(await opaCheck(sources, tools, place)));
