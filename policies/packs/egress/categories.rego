@@ -8,27 +8,10 @@ package policies.egress
 #   - https://cwe.mitre.org/data/definitions/201.html
 # custom:
 #   severity: high
-deny contains {"id": "egress/category", "msg": $"Data of these categories may not go to this server: {categories}."} if {
+deny contains {"id": "egress/category", "msg": $"Data of these categories may not go to this server: {sort(categories)}."} if {
 	input.direction == "client_to_server"
 	categories := {finding.category | some finding in input.findings; not may_go(finding)}
 	count(categories) > 0
-}
-
-# METADATA
-# title: Data that goes to this server redacted
-# description: The settings let this category of data go to servers of this trust only redacted.
-# related_resources:
-#   - https://cwe.mitre.org/data/definitions/201.html
-# custom:
-#   severity: medium
-redact contains {"id": "egress/category_redacted", "findings": numbers, "with": "replace"} if {
-	input.direction == "client_to_server"
-	numbers := {finding.n |
-		some finding in input.findings
-		not echoed(finding)
-		category_modes[finding.category] == "redact"
-	}
-	count(numbers) > 0
 }
 
 # METADATA
@@ -42,6 +25,23 @@ deny contains {"id": "egress/too_many_findings"} if {
 	input.findings_capped
 	input.direction == "client_to_server"
 	not any_category
+}
+
+# METADATA
+# title: Data that goes to this server redacted
+# description: The settings let this category of data go to servers of this trust only redacted.
+# related_resources:
+#   - https://cwe.mitre.org/data/definitions/201.html
+# custom:
+#   severity: medium
+redact contains {"id": "egress/category_redacted", "findings": found, "with": "replace"} if {
+	input.direction == "client_to_server"
+	found := {finding.n |
+		some finding in input.findings
+		not echoed(finding)
+		category_modes[finding.category] == "redact"
+	}
+	count(found) > 0
 }
 
 category_modes := settings.categories[input.server.trust]

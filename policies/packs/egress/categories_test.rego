@@ -12,19 +12,22 @@ sends(phase, findings) := message(phase, "client_to_server", {"findings": findin
 
 test_denies_a_category_that_may_not_go[phase] if {
 	some phase in ["request", "notification", "response"]
-	pack.deny == {{"id": "egress/category", "msg": `Data of these categories may not go to this server: {"secret"}.`}} with input as sends(phase, [key])
+	pack.deny == {{"id": "egress/category", "msg": `Data of these categories may not go to this server: ["secret"].`}}
+		with input as sends(phase, [key])
 		with data.server_settings as settings({})
 }
 
 test_denies_nothing_but_redacts_a_category_that_goes_redacted[phase] if {
 	some phase in ["request", "notification", "response"]
 	sent := sends(phase, [email, found(4, "phone", "pii", "/params/arguments/x")])
-	pack.redact == {{"id": "egress/category_redacted", "findings": {0, 4}, "with": "replace"}} with input as sent with data.server_settings as settings({})
+	pack.redact == {{"id": "egress/category_redacted", "findings": {0, 4}, "with": "replace"}} with input as sent
+		with data.server_settings as settings({})
 	count(pack.deny) == 0 with input as sent with data.server_settings as settings({})
 }
 
 test_allows_a_category_that_may_go if {
-	count(pack.deny | pack.redact) == 0 with input as object.union(sends("request", [email, key]), {"server": {"name": "s", "trust": "internal"}})
+	count(pack.deny | pack.redact) == 0
+		with input as object.union(sends("request", [email, key]), {"server": {"name": "s", "trust": "internal"}})
 		with data.server_settings as settings({})
 }
 
@@ -46,7 +49,8 @@ test_denies_what_the_table_says_nothing_useful_about[name] if {
 }
 
 test_allows_results_to_be_judged_elsewhere if {
-	count(pack.deny | pack.redact) == 0 with input as message("response", "server_to_client", {"findings": [email, key], "findings_capped": true})
+	count(pack.deny | pack.redact) == 0
+		with input as message("response", "server_to_client", {"findings": [email, key], "findings_capped": true})
 		with data.server_settings as settings({})
 }
 

@@ -133,36 +133,8 @@ names_no_host(url) if {
 }
 
 network_scheme(scheme) if scheme in {
-	"amqp",
-	"amqps",
-	"dict",
-	"ftp",
-	"ftps",
-	"git",
-	"gopher",
-	"http",
-	"https",
-	"imap",
-	"imaps",
-	"ldap",
-	"ldaps",
-	"mongodb",
-	"mysql",
-	"nfs",
-	"postgres",
-	"postgresql",
-	"redis",
-	"rediss",
-	"rtsp",
-	"sftp",
-	"smb",
-	"smtp",
-	"smtps",
-	"ssh",
-	"telnet",
-	"tftp",
-	"ws",
-	"wss",
+	"amqp", "amqps", "dict", "ftp", "ftps", "git", "gopher", "http", "https", "imap", "imaps", "ldap", "ldaps", "mongodb", "mysql",
+	"nfs", "postgres", "postgresql", "redis", "rediss", "rtsp", "sftp", "smb", "smtp", "smtps", "ssh", "telnet", "tftp", "ws", "wss",
 }
 
 resource_name(path) if path in {"/params/ref/uri", "/params/uri"}

@@ -29,6 +29,8 @@ message(phase, direction, facts) := object.union(
 	facts,
 )
 
+at(path, host) := {"path": path, "scheme": "https", "host": host}
+
 url(scheme, host) := {"path": "/params/arguments/url", "scheme": scheme, "host": host}
 
 calls(urls) := message("request", "client_to_server", {"urls": urls})
@@ -91,7 +93,8 @@ test_allows_a_private_host_that_is_named if {
 }
 
 test_denies_a_private_host_when_the_allowed_are_missing if {
-	ids(pack.deny) == {"egress/private_host"} with input as fetches("wiki.corp") with data.server_settings as settings({"allowed_hosts": null})
+	ids(pack.deny) == {"egress/private_host"} with input as fetches("wiki.corp")
+		with data.server_settings as settings({"allowed_hosts": null})
 }
 
 test_denies_a_metadata_service_also_to_internal_servers[host] if {
@@ -118,7 +121,8 @@ test_allows_a_host_among_the_allowed[host] if {
 }
 
 test_denies_every_host_in_a_mode_that_does_not_exist if {
-	ids(pack.deny) == {"egress/host_not_allowed"} with input as fetches("example.com") with data.server_settings as settings({"mode": "allow"})
+	ids(pack.deny) == {"egress/host_not_allowed"} with input as fetches("example.com")
+		with data.server_settings as settings({"mode": "allow"})
 }
 
 test_allows_what_names_no_host[name] if {
@@ -129,8 +133,8 @@ test_allows_what_names_no_host[name] if {
 		"template uri": {"urls": [{"path": "/params/ref/uri", "scheme": "notes", "host": "inbox"}], "mcp": {"method": "completion/complete"}},
 		"subscription": {"urls": [{"path": "/params/notifications/resourceSubscriptions/0", "scheme": "notes", "host": "a.local"}]},
 		"own scheme in arguments": {"urls": [url("demo", "resource")]},
-		"icon of the client": {"urls": [{"path": "/params/clientInfo/icons/0/src", "scheme": "https", "host": "catch.test"}], "mcp": {"method": "initialize"}},
-		"site of the client": {"urls": [{"path": "/params/_meta/io.modelcontextprotocol~1clientInfo/websiteUrl", "scheme": "https", "host": "catch.test"}]},
+		"icon of the client": {"urls": [at("/params/clientInfo/icons/0/src", "catch.test")], "mcp": {"method": "initialize"}},
+		"site of the client": {"urls": [at("/params/_meta/io.modelcontextprotocol~1clientInfo/websiteUrl", "catch.test")]},
 	}
 	count(pack.deny) == 0 with input as message("request", "client_to_server", facts)
 		with data.server_settings as settings({"mode": "allow_listed"})
@@ -140,14 +144,15 @@ test_denies_hosts_that_hide_behind_those_exceptions[name] if {
 	some name, facts in {
 		"resource on the web": {"urls": [{"path": "/params/uri", "scheme": "https", "host": "catch.test"}], "mcp": {"method": "resources/read"}},
 		"subscription on the web": {"urls": [{"path": "/params/notifications/resourceSubscriptions/0", "scheme": "http", "host": "catch.test"}]},
-		"client info of a call": {"urls": [{"path": "/params/clientInfo/icons/0/src", "scheme": "https", "host": "catch.test"}]},
-		"look-alike of client info": {"urls": [{"path": "/params/_meta/io.modelcontextprotocol~1clientInfoX", "scheme": "https", "host": "catch.test"}]},
+		"client info of a call": {"urls": [at("/params/clientInfo/icons/0/src", "catch.test")]},
+		"look-alike of client info": {"urls": [at("/params/_meta/io.modelcontextprotocol~1clientInfoX", "catch.test")]},
 		"unknown scheme": {"urls": [url("foo", "x.catch.test")]},
 		"unknown scheme in arguments.uri": {"urls": [{"path": "/params/arguments/uri", "scheme": "foo", "host": "x.catch.test"}]},
 		"in a key": {"urls": [{"path": "/params/arguments", "scheme": "https", "host": "catch.test"}]},
 		"in an answer to input": {"urls": [{"path": "/params/inputResponses/a/content/url", "scheme": "https", "host": "catch.test"}]},
 	}
-	ids(pack.deny) == {"egress/blocked_host"} with input as message("request", "client_to_server", facts) with data.server_settings as settings({})
+	ids(pack.deny) == {"egress/blocked_host"} with input as message("request", "client_to_server", facts)
+		with data.server_settings as settings({})
 }
 
 test_denies_private_hosts_behind_any_scheme[name] if {
@@ -189,6 +194,7 @@ test_allows_unlisted_urls_where_nothing_is_restricted if {
 
 test_denies_everything_without_settings if {
 	ids(pack.deny) == {"egress/no_settings"} with input as calls([]) with data.server_settings as {}
-	{"egress/blocked_host", "egress/host_not_allowed"} & ids(pack.deny) == {"egress/blocked_host", "egress/host_not_allowed"} with input as fetches("example.com")
+	{"egress/blocked_host", "egress/host_not_allowed"} & ids(pack.deny) == {"egress/blocked_host", "egress/host_not_allowed"}
+		with input as fetches("example.com")
 		with data.server_settings as {}
 }

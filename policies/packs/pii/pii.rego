@@ -17,7 +17,7 @@ package policies.pii
 #   - https://cwe.mitre.org/data/definitions/359.html
 # custom:
 #   severity: high
-deny contains {"id": "pii/denied", "msg": $"Personal data of these kinds may not pass: {kinds}."} if {
+deny contains {"id": "pii/denied", "msg": $"Personal data of these kinds may not pass: {sort(kinds)}."} if {
 	kinds := {finding.kind | some finding in input.findings; not handled(finding)}
 	count(kinds) > 0
 }
@@ -35,17 +35,6 @@ deny contains {"id": "pii/too_many_findings"} if {
 }
 
 # METADATA
-# title: Personal data that passes redacted
-# description: The settings let this kind of personal data pass only redacted.
-# related_resources:
-#   - https://cwe.mitre.org/data/definitions/359.html
-# custom:
-#   severity: medium
-redact contains {"id": "pii/redacted", "findings": numbers, "with": operator} if {
-	some operator, numbers in redacted
-}
-
-# METADATA
 # title: No settings for this server
 # description: Without its settings this pack cannot tell what may pass, so nothing may.
 # related_resources:
@@ -53,6 +42,17 @@ redact contains {"id": "pii/redacted", "findings": numbers, "with": operator} if
 # custom:
 #   severity: critical
 deny contains {"id": "pii/no_settings"} if not settings
+
+# METADATA
+# title: Personal data that passes redacted
+# description: The settings let this kind of personal data pass only redacted.
+# related_resources:
+#   - https://cwe.mitre.org/data/definitions/359.html
+# custom:
+#   severity: medium
+redact contains {"id": "pii/redacted", "findings": found, "with": operator} if {
+	some operator, found in redacted
+}
 
 settings := data.server_settings[input.server.name].pii
 
@@ -78,8 +78,12 @@ operator_for(kind) := object.get(settings.redact_with, kind, settings.redact_wit
 # Secrets are the pack secrets' business.
 untouched(finding) if finding.category == "secret"
 
+untouched(finding) if finding.path in tying_members
+
+untouched(finding) if finding.score < object.get(settings.min_score, finding.kind, settings.min_score.other)
+
 # The members that tie messages together are the sender's own, and cannot be altered.
-untouched(finding) if finding.path in {
+tying_members := {
 	"/id",
 	"/params/_meta/progressToken",
 	"/params/cursor",
@@ -90,35 +94,35 @@ untouched(finding) if finding.path in {
 	"/result/requestState",
 }
 
-mode_of(finding) := object.get(list_modes, finding.kind, list_modes.other) if {
+mode_of(finding) := object.get(entry_modes, finding.kind, entry_modes.other) if {
 	described(finding)
 } else := object.get(modes, finding.kind, modes.other)
 
 modes := settings[input.direction][input.server.trust]
 
-list_modes := settings.list_items[input.server.trust]
+entry_modes := settings.list_items[input.server.trust]
 
 described(_) if input.phase == "list_item"
 
 # The same entries, where they stand in the whole list result.
-described(finding) if startswith(finding.path, list_path)
+described(finding) if startswith(finding.path, entries_path)
 
-list_path := "/result/tools/" if {
+entries_path := "/result/tools/" if {
 	input.phase == "response"
 	input.mcp.method == "tools/list"
 }
 
-list_path := "/result/prompts/" if {
+entries_path := "/result/prompts/" if {
 	input.phase == "response"
 	input.mcp.method == "prompts/list"
 }
 
-list_path := "/result/resources/" if {
+entries_path := "/result/resources/" if {
 	input.phase == "response"
 	input.mcp.method == "resources/list"
 }
 
-list_path := "/result/resourceTemplates/" if {
+entries_path := "/result/resourceTemplates/" if {
 	input.phase == "response"
 	input.mcp.method == "resources/templates/list"
 }
@@ -127,7 +131,7 @@ unrestricted if {
 	every mode in modes {
 		mode == "allow"
 	}
-	every mode in list_modes {
+	every mode in entry_modes {
 		mode == "allow"
 	}
 }

@@ -14,6 +14,7 @@ table := {
 	},
 	"list_items": {"third_party": {"card": "redact", "other": "allow"}, "internal": {"other": "allow"}},
 	"redact_with": {"card": "partial", "other": "replace"},
+	"min_score": {"phone": 0.6, "other": 0},
 }
 
 settings(changes) := {"s": {"pii": object.union(table, changes)}}
@@ -26,7 +27,7 @@ message(phase, direction, findings) := {
 	"findings": findings,
 }
 
-finding(n, kind) := {"n": n, "kind": kind, "category": "pii", "path": $"/params/arguments/{n}", "on": "value"}
+finding(n, kind) := {"n": n, "kind": kind, "category": "pii", "path": $"/params/arguments/{n}", "on": "value", "score": 0.5}
 
 at(kind, path) := object.union(finding(0, kind), {"path": path})
 
@@ -45,7 +46,7 @@ test_denies_kinds_that_the_table_denies[name] if {
 }
 
 test_denies_with_the_kinds_and_nothing_else if {
-	pack.deny == {{"id": "pii/denied", "msg": `Personal data of these kinds may not pass: {"card", "passport"}.`}} with input as message(
+	pack.deny == {{"id": "pii/denied", "msg": `Personal data of these kinds may not pass: ["card", "passport"].`}} with input as message(
 		"request", "client_to_server",
 		[finding(0, "card"), finding(1, "passport"), finding(2, "email")],
 	)
@@ -61,9 +62,11 @@ test_allows_kinds_that_the_table_allows[name] if {
 	count(pack.deny | pack.redact) == 0 with input as message(phase, direction, [finding(0, kind)]) with data.server_settings as settings({})
 }
 
+five_kinds := ["email", "ipv4", "card", "iban", "card"]
+
 test_denies_nothing_but_redacts_kinds_that_the_table_redacts[phase] if {
 	some phase in ["response", "notification", "request"]
-	sent := message(phase, "server_to_client", [finding(0, "email"), finding(1, "ipv4"), finding(2, "card"), finding(3, "iban"), finding(4, "card")])
+	sent := message(phase, "server_to_client", [finding(n, kind) | some n, kind in five_kinds])
 	count(pack.deny) == 0 with input as sent with data.server_settings as settings({})
 	pack.redact == {
 		{"id": "pii/redacted", "findings": {0, 3}, "with": "replace"},
@@ -115,13 +118,25 @@ test_allows_the_members_that_tie_messages_together[path] if {
 		"/params/requestId", "/params/requestState", "/result/nextCursor", "/result/requestState",
 	]
 	every direction in ["client_to_server", "server_to_client"] {
-		count(pack.deny | pack.redact) == 0 with input as message("request", direction, [at("card", path)]) with data.server_settings as settings({})
+		count(pack.deny | pack.redact) == 0 with input as message("request", direction, [at("card", path)])
+			with data.server_settings as settings({})
 	}
+}
+
+test_allows_what_the_detector_is_not_sure_enough_of if {
+	count(pack.deny | pack.redact) == 0 with input as message("request", "client_to_server", [finding(0, "phone")])
+		with data.server_settings as settings({})
+}
+
+test_denies_what_the_detector_is_just_sure_enough_of if {
+	sure := object.union(finding(0, "phone"), {"score": 0.6})
+	ids(pack.deny) == {"pii/denied"} with input as message("request", "client_to_server", [sure]) with data.server_settings as settings({})
 }
 
 test_allows_secrets_to_be_judged_elsewhere if {
 	secret := object.union(finding(0, "jwt"), {"category": "secret"})
-	count(pack.deny | pack.redact) == 0 with input as message("request", "client_to_server", [secret]) with data.server_settings as settings({})
+	count(pack.deny | pack.redact) == 0 with input as message("request", "client_to_server", [secret])
+		with data.server_settings as settings({})
 }
 
 test_denies_a_category_that_nobody_judges if {
@@ -149,8 +164,10 @@ test_denies_what_the_table_says_nothing_useful_about[name] if {
 		"unknown mode": {"server_to_client": {"third_party": {"email": "hide"}}},
 		"no row": {"server_to_client": {"third_party": null}},
 		"no operator": {"redact_with": null},
+		"no scores": {"min_score": null, "redact_with": {"other": false}},
 	}
-	ids(pack.deny) == {"pii/denied"} with input as message("response", "server_to_client", [finding(0, "email")]) with data.server_settings as settings(changes)
+	ids(pack.deny) == {"pii/denied"} with input as message("response", "server_to_client", [finding(0, "email")])
+		with data.server_settings as settings(changes)
 }
 
 test_denies_everything_without_settings if {

@@ -75,7 +75,7 @@ may_use_resource(uri) if {
 	fits(pattern, uri)
 }
 
-fits(pattern, _) if pattern == "*"
+fits("*", _)
 
 fits(pattern, text) if pattern == text
 

@@ -23,8 +23,8 @@ deny contains {"id": "protocol_and_identity/denied_tool"} if {
 # custom:
 #   severity: medium
 deny contains {"id": "protocol_and_identity/denied_prompt"} if {
-	some name in named_prompts
-	not clear_prompt(name)
+	input.target.kind == "prompt"
+	not clear_prompt
 }
 
 # METADATA
@@ -47,7 +47,7 @@ deny contains {"id": "protocol_and_identity/denied_resource"} if {
 # custom:
 #   severity: medium
 deny contains {"id": "protocol_and_identity/ambiguous_uri"} if {
-	not no_denied_resources
+	not resources_unrestricted
 	some uri in named_uris
 	not has_one_name(uri)
 }
@@ -61,9 +61,11 @@ deny contains {"id": "protocol_and_identity/ambiguous_uri"} if {
 #   severity: critical
 deny contains {"id": "protocol_and_identity/no_settings"} if not settings
 
+clear_tool if count(settings.deny_tools) == 0
+
 clear_tool if clear_of(settings.deny_tools, input.target.name)
 
-clear_prompt(name) if clear_of(settings.deny_prompts, name)
+clear_prompt if clear_of(settings.deny_prompts, input.target.name)
 
 clear_resource(uri) if clear_of(settings.deny_resources, uri)
 
@@ -81,7 +83,7 @@ covers(pattern, folded) if {
 	startswith(folded, trim_suffix(pattern, "*"))
 }
 
-no_denied_resources if count(settings.deny_resources) == 0
+resources_unrestricted if count(settings.deny_resources) == 0
 
 has_one_name(uri) if {
 	stays_below(uri)
@@ -93,15 +95,10 @@ plainly_encoded(uri) if not contains(uri, "%")
 # No percent-encoded letter, digit, `-`, `.`, `/`, `\`, `_`, `~` or `%`.
 plainly_encoded(uri) if not regex.match(`%(2[5def]|3[0-9]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9ae])`, lower(uri))
 
-named_prompts contains input.target.name if input.target.kind == "prompt"
-
-named_prompts contains input.mcp.params.ref.name if completes
-
+# `input.target` is also that of a subscription and of a completion.
 named_uris contains input.target.uri if input.target.kind in {"resource", "template"}
 
-named_uris contains input.mcp.params.uri if subscribes
-
-named_uris contains input.mcp.params.ref.uri if completes
+named_uris contains input.mcp.params.uri if input.mcp.method == "notifications/resources/updated"
 
 named_uris contains uri if {
 	input.mcp.method == "subscriptions/listen"

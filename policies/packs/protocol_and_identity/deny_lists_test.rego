@@ -20,17 +20,22 @@ test_allows_a_tool_that_is_not_on_the_list[name] if {
 	count(pack.deny) == 0 with input as call_tool(name) with data.server_settings as with_methods({"deny_tools": ["get-env", "admin_*"]})
 }
 
+test_allows_every_tool_while_none_is_denied if {
+	count(pack.deny) == 0 with input as call_tool("get-env") with data.server_settings as open_to_all
+}
+
 test_denies_a_prompt_on_the_list[name] if {
 	some name, sent in {
-		"get": get_prompt("Secret"),
+		"get": prompt("Secret"),
 		"list entry": item({"kind": "prompt", "name": "secret"}, "prompts/get"),
-		"completion": complete({"type": "ref/prompt", "name": "secret"}),
+		"completion": complete({"type": "ref/prompt", "name": "secret"}, {"kind": "prompt", "name": "secret"}),
 	}
-	ids(pack.deny) == {"protocol_and_identity/denied_prompt"} with input as sent with data.server_settings as with_methods({"deny_prompts": ["secret"]})
+	ids(pack.deny) == {"protocol_and_identity/denied_prompt"} with input as sent
+		with data.server_settings as with_methods({"deny_prompts": ["secret"]})
 }
 
 test_allows_a_prompt_that_is_not_on_the_list if {
-	count(pack.deny) == 0 with input as get_prompt("summary") with data.server_settings as with_methods({"deny_prompts": ["secret"]})
+	count(pack.deny) == 0 with input as prompt("summary") with data.server_settings as with_methods({"deny_prompts": ["secret"]})
 }
 
 test_denies_a_resource_on_the_list[name] if {
@@ -38,9 +43,12 @@ test_denies_a_resource_on_the_list[name] if {
 		"read": read("FILE:///secret/a"),
 		"list entry": item({"kind": "resource", "uri": "file:///secret/a"}, "resources/read"),
 		"template": item({"kind": "template", "uri": "file:///secret/{name}"}, "resources/read"),
-		"subscribe": subscription("request", "client_to_server", "resources/subscribe", "file:///secret/a"),
+		"subscribe": object.union(
+			subscription("request", "client_to_server", "resources/subscribe", "file:///secret/a"),
+			{"target": {"kind": "resource", "uri": "file:///secret/a"}},
+		),
 		"updated": subscription("notification", "server_to_client", "notifications/resources/updated", "file:///secret/a"),
-		"completion": complete({"type": "ref/resource", "uri": "file:///secret/{name}"}),
+		"completion": complete({}, {"kind": "template", "uri": "file:///secret/{name}"}),
 		"listen": listen(["file:///a", "file:///secret/a"]),
 	}
 	ids(pack.deny) == {"protocol_and_identity/denied_resource"} with input as sent
@@ -53,7 +61,10 @@ test_allows_a_resource_that_is_not_on_the_list[uri] if {
 }
 
 test_denies_a_uri_that_goes_by_two_names[uri] if {
-	some uri in ["file:///a/../secret/x", "file:///%73ecret/x", "file:///secret%2Fx", "file:///secret%252fx", `file:///a\x`, "file:///secre%74/x"]
+	some uri in [
+		"file:///a/../secret/x", "file:///%73ecret/x", "file:///secret%2Fx",
+		"file:///secret%252fx", `file:///a\x`, "file:///secre%74/x",
+	]
 	"protocol_and_identity/ambiguous_uri" in ids(pack.deny) with input as read(uri)
 		with data.server_settings as with_methods({"deny_resources": ["file:///secret/*"]})
 }
@@ -65,7 +76,7 @@ test_allows_any_spelling_while_no_resource_is_denied if {
 test_denies_everything_without_settings[name] if {
 	some name, sent in {
 		"tool": [call_tool("x"), "protocol_and_identity/denied_tool"],
-		"prompt": [get_prompt("x"), "protocol_and_identity/denied_prompt"],
+		"prompt": [prompt("x"), "protocol_and_identity/denied_prompt"],
 		"resource": [read("x://y"), "protocol_and_identity/denied_resource"],
 		"ping": [message("request", "client_to_server", {"method": "ping"}), "protocol_and_identity/no_settings"],
 	}

@@ -10,8 +10,8 @@ package policies.protocol_and_identity
 # custom:
 #   severity: info
 allow contains {"id": "protocol_and_identity/named_method"} if {
-	may_be_open
 	input.mcp.method in settings.methods_allow
+	may_be_open
 	known_principal
 }
 

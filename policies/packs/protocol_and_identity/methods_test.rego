@@ -16,18 +16,19 @@ test_allows_a_named_method[name] if {
 		with data.server_settings as with_methods({"methods_allow": ["acme/search"]})
 }
 
+judged_elsewhere := ["tools/call", " Tools/Call", "subscriptions/listen", "notifications/resources/updated", "acme/ask"]
+
 test_denies_a_named_method_where_the_target_or_the_server_decides[name] if {
 	some name, sent in {
 		"tool": message("request", "client_to_server", {"method": "tools/call"}),
 		"folded tool": message("request", "client_to_server", {"method": " Tools/Call"}),
-		"listen": message("request", "client_to_server", {"method": "subscriptions/listen", "params": {"notifications": {"resourceSubscriptions": "x"}}}),
+		"listen": listen("x"),
 		"updated": message("notification", "server_to_client", {"method": "notifications/resources/updated"}),
 		"request of the server": message("request", "server_to_client", {"method": "acme/ask"}),
 		"not named": message("request", "client_to_server", {"method": "acme/other"}),
 		"no method": message("request", "client_to_server", {}),
 	}
-	named := ["tools/call", " Tools/Call", "subscriptions/listen", "notifications/resources/updated", "acme/ask"]
-	count(pack.allow) == 0 with input as sent with data.server_settings as with_methods({"methods_allow": named})
+	count(pack.allow) == 0 with input as sent with data.server_settings as with_methods({"methods_allow": judged_elsewhere})
 }
 
 test_denies_an_unknown_method_by_default[phase] if {

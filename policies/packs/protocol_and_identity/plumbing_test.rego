@@ -18,6 +18,11 @@ server_notifications := [
 	"notifications/tasks/status", "notifications/tools/list_changed",
 ]
 
+all_methods contains method if {
+	some methods in [client_requests, client_notifications, server_notifications]
+	some method in methods
+}
+
 test_allows_requests_of_the_protocol[method] if {
 	some method in client_requests
 	ids(pack.allow) == {"protocol_and_identity/plumbing_request"} with input as message("request", "client_to_server", {"method": method})
@@ -31,13 +36,15 @@ test_allows_ping_from_the_server if {
 
 test_allows_notifications_of_the_client[method] if {
 	some method in client_notifications
-	ids(pack.allow) == {"protocol_and_identity/client_notification"} with input as message("notification", "client_to_server", {"method": method})
+	ids(pack.allow) == {"protocol_and_identity/client_notification"}
+		with input as message("notification", "client_to_server", {"method": method})
 		with data.server_settings as open_to_all
 }
 
 test_allows_notifications_of_the_server[method] if {
 	some method in server_notifications
-	ids(pack.allow) == {"protocol_and_identity/server_notification"} with input as message("notification", "server_to_client", {"method": method})
+	ids(pack.allow) == {"protocol_and_identity/server_notification"}
+		with input as message("notification", "server_to_client", {"method": method})
 		with data.server_settings as open_to_all
 }
 
@@ -64,7 +71,7 @@ test_denies_plumbing_in_the_wrong_direction_or_phase[name] if {
 test_denies_plumbing_to_a_principal_without_access[direction] if {
 	some direction in ["client_to_server", "server_to_client"]
 	every phase in ["request", "notification"] {
-		every method in array.concat(client_requests, array.concat(client_notifications, server_notifications)) {
+		every method in all_methods {
 			count(pack.allow) == 0 with input as message(phase, direction, {"method": method})
 				with data.server_settings as settings([{"principals": ["alice"], "tools": ["*"]}])
 		}

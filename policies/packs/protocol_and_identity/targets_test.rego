@@ -9,12 +9,15 @@ item(target, method) := object.union(
 	{"target": target},
 )
 
-get_prompt(name) := object.union(
+prompt(name) := object.union(
 	message("request", "client_to_server", {"method": "prompts/get", "params": {"name": name}}),
 	{"target": {"kind": "prompt", "name": name}},
 )
 
-complete(ref) := message("request", "client_to_server", {"method": "completion/complete", "params": {"ref": ref}})
+complete(ref, target) := object.union(
+	message("request", "client_to_server", {"method": "completion/complete", "params": {"ref": ref}}),
+	{"target": target},
+)
 
 listen(uris) := message("request", "client_to_server", {
 	"method": "subscriptions/listen",
@@ -36,7 +39,7 @@ test_denies_a_tool_that_is_not_permitted[name] if {
 		"call": call_tool("get-env"),
 		"list entry": item({"kind": "tool", "name": "get-env"}, "tools/call"),
 		"other case": call_tool("Echo"),
-		"prompt of that name": get_prompt("echo"),
+		"prompt of that name": prompt("echo"),
 		"no name": message("request", "client_to_server", {"method": "tools/call", "params": {}}),
 		"sent by the server": object.union(call_tool("echo"), {"direction": "server_to_client"}),
 		"as notification": object.union(call_tool("echo"), {"phase": "notification"}),
@@ -48,14 +51,14 @@ test_denies_a_tool_that_is_not_permitted[name] if {
 
 test_allows_a_prompt_to_be_got_and_listed[name] if {
 	some name, sent in {
-		"get": get_prompt("summary"),
+		"get": prompt("summary"),
 		"list entry": item({"kind": "prompt", "name": "summary"}, "prompts/get"),
 	}
 	ids(pack.allow) == {"protocol_and_identity/prompt"} with input as sent with data.server_settings as only("prompts", ["summary"])
 }
 
 test_denies_a_prompt_that_is_not_permitted if {
-	count(pack.allow) == 0 with input as get_prompt("other") with data.server_settings as only("prompts", ["summary"])
+	count(pack.allow) == 0 with input as prompt("other") with data.server_settings as only("prompts", ["summary"])
 }
 
 test_allows_a_resource_to_be_read_and_listed[name] if {
@@ -122,7 +125,7 @@ test_allows_completion_for_what_may_be_used[name] if {
 		"prompt": {"type": "ref/prompt", "name": "summary"},
 		"template": {"type": "ref/resource", "uri": "notes://a/{id}"},
 	}
-	ids(pack.allow) == {"protocol_and_identity/completion"} with input as complete(ref)
+	ids(pack.allow) == {"protocol_and_identity/completion"} with input as complete(ref, {})
 		with data.server_settings as settings([{"principals": ["*"], "prompts": ["summary"], "resources": ["notes://a/*"]}])
 }
 
@@ -133,6 +136,6 @@ test_denies_completion_for_what_may_not_be_used[name] if {
 		"unknown": {"type": "ref/tool", "name": "summary"},
 		"none": {},
 	}
-	count(pack.allow) == 0 with input as complete(ref)
+	count(pack.allow) == 0 with input as complete(ref, {})
 		with data.server_settings as settings([{"principals": ["*"], "prompts": ["summary"], "resources": ["notes://a/*"]}])
 }

@@ -16,7 +16,7 @@ package policies.secrets
 #   - https://cwe.mitre.org/data/definitions/201.html
 # custom:
 #   severity: critical
-deny contains {"id": "secrets/leaving", "msg": $"Secrets of these kinds would leave: {kinds}."} if {
+deny contains {"id": "secrets/leaving", "msg": $"Secrets of these kinds would leave: {sort(kinds)}."} if {
 	input.direction == "client_to_server"
 	kinds := {finding.kind | some finding in input.findings; not may_leave(finding)}
 	count(kinds) > 0
@@ -35,20 +35,6 @@ deny contains {"id": "secrets/too_many_findings"} if {
 }
 
 # METADATA
-# title: A secret was returned
-# description: A result, error, notification, question or list entry of the server holds a credential.
-# related_resources:
-#   - https://cwe.mitre.org/data/definitions/200.html
-# custom:
-#   severity: high
-redact contains {"id": "secrets/returned", "findings": numbers, "with": operator} if {
-	input.direction == "server_to_client"
-	numbers := {finding.n | some finding in input.findings; not may_return(finding)}
-	count(numbers) > 0
-	operator := redact_with
-}
-
-# METADATA
 # title: No settings for this server
 # description: Without its settings this pack cannot tell what may pass, so nothing may.
 # related_resources:
@@ -57,11 +43,21 @@ redact contains {"id": "secrets/returned", "findings": numbers, "with": operator
 #   severity: critical
 deny contains {"id": "secrets/no_settings"} if not settings
 
+# METADATA
+# title: A secret was returned
+# description: A result, error, notification, question or list entry of the server holds a credential.
+# related_resources:
+#   - https://cwe.mitre.org/data/definitions/200.html
+# custom:
+#   severity: high
+redact contains {"id": "secrets/returned", "findings": found, "with": operator} if {
+	input.direction == "server_to_client"
+	found := {finding.n | some finding in input.findings; not may_return(finding)}
+	count(found) > 0
+	operator := object.get(settings, "redact_with", "replace")
+}
+
 settings := data.server_settings[input.server.name].secrets
-
-default redact_with := "replace"
-
-redact_with := settings.redact_with
 
 may_leave(finding) if finding.category == "pii"
 

@@ -82,6 +82,15 @@ deny contains {"id": "server_initiated/unsolicited_answer"} if {
 }
 
 # METADATA
+# title: No settings for this server
+# description: Without its settings this pack cannot tell what may pass, so nothing may.
+# related_resources:
+#   - https://cwe.mitre.org/data/definitions/636.html
+# custom:
+#   severity: critical
+deny contains {"id": "server_initiated/no_settings"} if not settings
+
+# METADATA
 # title: A question that the settings allow
 # description: The settings let this server ask for sampling, elicitation or roots.
 # related_resources:
@@ -115,15 +124,6 @@ allow contains {"id": "server_initiated/task_of_question"} if {
 	input.mcp.method in {"tasks/cancel", "tasks/get", "tasks/list", "tasks/result"}
 	anything_permitted
 }
-
-# METADATA
-# title: No settings for this server
-# description: Without its settings this pack cannot tell what may pass, so nothing may.
-# related_resources:
-#   - https://cwe.mitre.org/data/definitions/636.html
-# custom:
-#   severity: critical
-deny contains {"id": "server_initiated/no_settings"} if not settings
 
 settings := data.server_settings[input.server.name].server_initiated
 

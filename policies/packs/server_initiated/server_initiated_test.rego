@@ -42,7 +42,7 @@ retry(responses) := message("request", "client_to_server", {
 	"params": {"name": "echo", "inputResponses": responses, "requestState": "x"},
 })
 
-complete(direction) := message("notification", direction, {"kind": "notification", "method": "notifications/elicitation/complete", "params": {}})
+complete(direction) := message("notification", direction, {"method": "notifications/elicitation/complete", "params": {}})
 
 needs_url := message("response", "server_to_client", {
 	"kind": "error",
@@ -108,6 +108,8 @@ test_allows_a_result_that_asks_what_is_allowed[name] if {
 	count(pack.deny) == 0 with input as task_needs_input(requests) with data.server_settings as permitted
 }
 
+all_allowed := settings({"sampling": "allow", "elicitation": "allow", "url_elicitation": "allow", "roots": "allow"})
+
 test_denies_input_of_an_unknown_kind[name] if {
 	some name, requests in {
 		"other method": {"a": {"method": "tools/call"}},
@@ -118,7 +120,6 @@ test_denies_input_of_an_unknown_kind[name] if {
 		"text": "roots/list",
 		"odd params": {"a": {"method": "elicitation/create", "params": "url"}, "b": {"method": "x"}},
 	}
-	all_allowed := settings({"sampling": "allow", "elicitation": "allow", "url_elicitation": "allow", "roots": "allow"})
 	ids(pack.deny) == {"server_initiated/unknown_input"} with input as needs_input(requests) with data.server_settings as all_allowed
 	ids(pack.deny) == {"server_initiated/unknown_input"} with input as task_needs_input(requests) with data.server_settings as all_allowed
 }
@@ -162,7 +163,8 @@ test_allows_a_retry_without_answers if {
 
 test_allows_tasks_of_a_permitted_question[method] if {
 	some method in ["tasks/get", "tasks/result", "tasks/cancel", "tasks/list"]
-	ids(pack.allow) == {"server_initiated/task_of_question"} with input as question(method, {}) with data.server_settings as settings({"sampling": "allow"})
+	ids(pack.allow) == {"server_initiated/task_of_question"} with input as question(method, {})
+		with data.server_settings as settings({"sampling": "allow"})
 }
 
 test_denies_tasks_when_no_question_is_permitted[method] if {
