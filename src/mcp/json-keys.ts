@@ -148,7 +148,8 @@ class KeyTable {
   }
 }
 
-function hashOf(bytes: Buffer, start: number, end: number, object: number): number {
+/** Exported so that a test can make keys collide: nothing depends on its being hard to foresee. */
+export function hashOf(bytes: Buffer, start: number, end: number, object: number): number {
   let hash = Math.imul(object, 0x9e3779b1) ^ (end - start);
   for (let at = start; at < end; at += 1) hash = Math.imul(hash ^ (bytes[at] as number), 0x01000193);
   return Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ (hash >>> 13);

@@ -28,10 +28,13 @@ function readInChunks(bytes: Buffer, cuts: readonly number[], limits: JsonLimits
 function answer(result: ReturnType<typeof readJson>): unknown {
   if (!result.ok) return result.failure;
   const document = result.value;
-  const nodes = Array.from({ length: document.size }, (_, node) => [
-    ...[document.kind(node), document.start(node), document.end(node), document.next(node), document.isKey(node), document.pointer(node)],
-    document.kind(node) === "string" ? [document.text(node), document.escaped(node)] : undefined,
-  ]);
+  const nodes = Array.from({ length: document.size }, (_, node) => ({
+    kind: document.kind(node),
+    span: [document.start(node), document.end(node), document.next(node)],
+    key: document.isKey(node),
+    pointer: document.pointer(node),
+    text: document.kind(node) === "string" ? [document.text(node), document.escaped(node)] : undefined,
+  }));
   return { bytes: document.bytes.toString("latin1"), nodes };
 }
 
@@ -82,11 +85,10 @@ test("one meaning: no bytes at all make the reader throw", () => {
 });
 
 test("no duplicates: an object is refused exactly when two of its keys decode to the same text, however many there are", () => {
-  const spell = (key: string, escape: boolean): string =>
-    escape ? `"${[...key].map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}"` : `"${key}"`;
+  const spell = (key: number, escape: boolean): string => (escape ? `"\\u006b${key}"` : `"k${key}"`);
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: 9 })), { maxLength: 80 }), (members) => {
-      const text = `{${members.map(([key, roll]) => `${spell(`k${key}`, roll === 0)}:1`).join(",")}}`;
+      const text = `{${members.map(([key, roll]) => `${spell(key, roll === 0)}:1`).join(",")}}`;
       expect(readJson(Buffer.from(text), LIMITS).ok).toBe(new Set(members.map(([key]) => key)).size === members.length);
     }),
     { numRuns: 500 },
