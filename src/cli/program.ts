@@ -10,6 +10,7 @@ import type { JudgeOptions } from "./judge.ts";
 import type { KeyOptions } from "./key.ts";
 import type { ServeOptions } from "./serve.ts";
 import { EXIT, type Streams } from "./streams.ts";
+import type { TourOptions } from "./tour.ts";
 import type { VersionOptions } from "./version.ts";
 
 const CONFIG = ["-c, --config <file>", "configuration file (docs/configuration.md)"] as const;
@@ -118,7 +119,8 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .summary("see it work")
     .description("Starts two demonstration servers behind Sluice and shows what the shipped policies do, then keeps serving.")
     .addHelpText("after", EXAMPLES.tour)
-    .action(async () => done(await (await import("./tour.ts")).tour(streams)));
+    .option("--once", "end after the last step instead of serving on")
+    .action(async (options: TourOptions) => done(await (await import("./tour.ts")).tour(options, streams)));
 
   program
     .command("version")

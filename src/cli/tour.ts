@@ -2,6 +2,10 @@
 import { runTour } from "../tour/tour.ts";
 import type { Streams } from "./streams.ts";
 
-export async function tour({ stdout }: Streams): Promise<number> {
-  return runTour({ stdout });
+export interface TourOptions {
+  readonly once?: boolean;
+}
+
+export async function tour({ once = false }: TourOptions, { stdout }: Streams): Promise<number> {
+  return runTour({ stdout, once });
 }

@@ -51,13 +51,14 @@ export function readDocument(text: string, file: string): ConfigDocument {
     report(
       fault.pos[0],
       duplicate ? "config/duplicate-key" : "config/yaml",
-      SENTENCES[fault.code] ?? fault.message,
+      SENTENCES[fault.code] ?? withoutQuotes(fault.message),
       bracket ? 'Put an IPv6 address in quotes: "[::1]:8080".' : duplicate ? "Remove or rename one of the two." : undefined,
     );
   }
-  const soundAliases = checkNodes(document, report);
+  checkNodes(document, report);
   let data: unknown;
-  if (soundAliases) {
+  // Text with other faults than a repeated key has no one meaning to look at.
+  if (!problems.some(({ check }) => check === "config/yaml")) {
     try {
       data = document.toJS({ maxAliasCount: MAX_ALIASES });
     } catch (error) {
@@ -72,26 +73,22 @@ export function readDocument(text: string, file: string): ConfigDocument {
   return { data, problems, locate: (path, part = "value") => at(find(document, path, part)) };
 }
 
-/** Reports what the parser lets pass: aliases without anchor or within their own anchor, and `__proto__`. Answers whether aliases are sound. */
-function checkNodes(document: Document.Parsed, report: (offset: number | undefined, check: string, message: string) => void): boolean {
-  let sound = true;
+/** The parser's sentence without the pieces of the file that some end in: they may be a secret. */
+const withoutQuotes = (message: string): string => message.replace(/(?<=\S): .*$|(?<=^Invalid escape sequence) .*$/su, "");
+
+/** Reports what the parser lets pass: aliases without anchor or within their own anchor, and `__proto__`. */
+function checkNodes(document: Document.Parsed, report: (offset: number | undefined, check: string, message: string) => void): void {
   visit(document, {
     Alias(_key, node, ancestors) {
       const target = node.resolve(document);
-      if (target !== undefined && !ancestors.includes(target)) return;
-      sound = false;
-      report(
-        node.range?.[0],
-        "config/yaml",
-        target === undefined ? `there is no anchor &${node.source} before this alias` : "this alias refers to what contains it",
-      );
+      if (target === undefined) report(node.range?.[0], "config/yaml", `there is no anchor &${node.source} before this alias`);
+      else if (ancestors.includes(target)) report(node.range?.[0], "config/yaml", "this alias refers to what contains it");
     },
     Pair(_key, pair) {
       if (isScalar(pair.key) && pair.key.value === "__proto__")
         report(pair.key.range?.[0], "config/unknown-key", 'unknown key "__proto__"');
     },
   });
-  return sound;
 }
 
 /** Offset of the value (or key) at `path`, or of the deepest key on the way to it. */

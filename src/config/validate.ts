@@ -55,8 +55,9 @@ function without(data: unknown, path: Path): unknown {
   const parent = valueAt(data, path.slice(0, -1));
   // An element cannot go alone: the places of the others would no longer fit.
   if (typeof last === "number" || !isRecord(parent) || !(last in parent)) {
-    if (path.length === 1) return { ...(isRecord(data) ? data : {}), servers: {} };
-    return without(data, path.slice(0, -1));
+    if (path.length > 1) return without(data, path.slice(0, -1));
+    // The one required key: without it nothing else could be looked at.
+    return last === "servers" && isRecord(data) ? { ...data, servers: {} } : data;
   }
   delete parent[last];
   return data;

@@ -376,3 +376,12 @@ test("never quotes a secret that it refuses", async () => {
   expect(problems).toHaveLength(4);
   expect(problems.join("\n")).not.toContain(secret);
 });
+
+test.each(["a: | hunter2\n", 'a: "\\qhunter2"\n', 'a: "hunter2\n', "a: @hunter2\n", "a: {hunter2\n", "a: !!hunter2 x\n", "]hunter2\n"])(
+  "never quotes text that is not YAML: %j",
+  async (yaml) => {
+    const problems = await problemsOf(yaml);
+    expect(problems.length).toBeGreaterThan(0);
+    expect(problems.join("\n")).not.toContain("hunter2");
+  },
+);
