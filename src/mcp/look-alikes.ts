@@ -17,11 +17,17 @@ export interface LookAlike {
 
 /** One place where the protocol reads keys. */
 interface Level {
-  readonly keys: ReadonlySet<string>;
+  /** The protocol's keys, by their length in bytes. */
+  readonly keys: readonly (readonly Key[] | undefined)[];
   /** The protocol key of each folded spelling. */
   readonly folded: ReadonlyMap<string, string>;
-  /** What is read in the value of a key: an object, or each object of an array. */
-  readonly inside: Map<string, Inside>;
+}
+
+interface Key {
+  readonly name: string;
+  readonly bytes: Buffer;
+  /** What is read in its value: an object, or each object of an array. */
+  inside: Inside | undefined;
 }
 
 /** `level` holds for the value itself, or (`each`) for every member's value; an object beside `unlessBeside` is free-form. */
@@ -33,19 +39,8 @@ interface Inside {
 
 const META_PREFIX = "io.modelcontextprotocol/";
 
-const META = level(
-  `progressToken traceparent tracestate baggage ${[
-    "protocolVersion",
-    "clientInfo",
-    "clientCapabilities",
-    "logLevel",
-    "subscriptionId",
-    "serverInfo",
-  ]
-    .concat("related-task", "model-immediate-response")
-    .map((name) => META_PREFIX + name)
-    .join(" ")}`,
-);
+const META_NAMES = "protocolVersion clientInfo clientCapabilities logLevel subscriptionId serverInfo related-task model-immediate-response";
+const META = level(`progressToken traceparent tracestate baggage ${META_NAMES.replaceAll(/(?<= |^)/g, META_PREFIX)}`);
 const IMPLEMENTATION = level("name title version description websiteUrl icons");
 const ANNOTATIONS = level("title readOnlyHint destructiveHint idempotentHint openWorldHint audience priority lastModified");
 const ICON = level("src mimeType sizes theme");
@@ -87,7 +82,6 @@ contain(BLOCK, { annotations: ANNOTATIONS, icons: ICON, resource: RESOURCE, cont
 contain(TURN, { content: BLOCK, _meta: META });
 contain(ITEM, { annotations: ANNOTATIONS, icons: ICON, arguments: ARGUMENT, _meta: META });
 contain(TASK, { _meta: META });
-contain(CONTEXT, {});
 contain(PARAMS, {
   _meta: META,
   ref: REFERENCE,
@@ -98,6 +92,7 @@ contain(PARAMS, {
   task: TASK,
   messages: TURN,
   tools: ITEM,
+  inputResponses: { level: RESULT, each: true },
 });
 contain(RESULT, {
   _meta: META,
@@ -113,12 +108,11 @@ contain(RESULT, {
   tasks: TASK,
   task: TASK,
   error: ERROR,
+  result: RESULT,
+  // The answer to an elicitation has an `action`, and its `content` is the person's form.
+  content: { level: BLOCK, unlessBeside: "action" },
+  inputRequests: { level: EMBEDDED_REQUEST, each: true },
 });
-RESULT.inside.set("result", { level: RESULT });
-// The answer to an elicitation has an `action`, and its `content` is the person's form.
-RESULT.inside.set("content", { level: BLOCK, unlessBeside: "action" });
-RESULT.inside.set("inputRequests", { level: EMBEDDED_REQUEST, each: true });
-PARAMS.inside.set("inputResponses", { level: RESULT, each: true });
 contain(EMBEDDED_REQUEST, { params: PARAMS });
 contain(ENVELOPE, { params: PARAMS, result: RESULT, error: ERROR });
 
@@ -145,15 +139,16 @@ export function fold(key: string): string {
 
 function level(keys: string, also: Record<string, string> = {}): Level {
   const names = keys.split(/\s+/);
-  return {
-    keys: new Set(names),
-    folded: new Map([...names.map((name) => [fold(name), name] as const), ...Object.entries(also)]),
-    inside: new Map(),
-  };
+  const byLength: Key[][] = [];
+  for (const name of names) (byLength[name.length] ??= []).push({ name, bytes: Buffer.from(name), inside: undefined });
+  return { keys: byLength, folded: new Map([...names.map((name) => [fold(name), name] as const), ...Object.entries(also)]) };
 }
 
-function contain(outer: Level, levels: Record<string, Level>): void {
-  for (const [key, inner] of Object.entries(levels)) outer.inside.set(key, { level: inner });
+function contain(outer: Level, levels: Record<string, Level | Inside>): void {
+  for (const key of outer.keys.flatMap((some) => some ?? [])) {
+    const inner = levels[key.name];
+    if (inner !== undefined) key.inside = "level" in inner ? inner : { level: inner };
+  }
 }
 
 function inValue(document: JsonDocument, value: Node, inner: Level): LookAlike | undefined {
@@ -168,15 +163,29 @@ function inValue(document: JsonDocument, value: Node, inner: Level): LookAlike |
 }
 
 function inObject(document: JsonDocument, object: Node, here: Level): LookAlike | undefined {
-  for (const [key, value] of document.members(object)) {
-    const name = document.text(key);
-    const of = here.keys.has(name) ? undefined : resembles(name, here);
-    if (of !== undefined) return { key, of };
-    const inside = here.inside.get(name);
-    const found = inside === undefined ? undefined : inMember(document, object, value, inside);
-    if (found !== undefined) return found;
+  const end = document.next(object);
+  for (let key = object + 1; key < end; key = document.next(key + 1)) {
+    const known = keyOf(document, key, here);
+    if (known === undefined) {
+      const of = resembles(document.text(key), here);
+      if (of !== undefined) return { key, of };
+    } else if (known.inside !== undefined) {
+      const found = inMember(document, object, key + 1, known.inside);
+      if (found !== undefined) return found;
+    }
   }
   return undefined;
+}
+
+/** The protocol's key that this is, however it is escaped. Compares bytes: this runs for every key of every message. */
+function keyOf(document: JsonDocument, key: Node, here: Level): Key | undefined {
+  if (document.escaped(key)) {
+    const name = document.text(key);
+    return here.keys[name.length]?.find((known) => known.name === name);
+  }
+  const start = document.start(key) + 1;
+  const known = here.keys[document.end(key) - 1 - start];
+  return known?.find(({ bytes }) => bytes.every((byte, i) => byte === document.bytes[start + i]));
 }
 
 function inMember(document: JsonDocument, object: Node, value: Node, inside: Inside): LookAlike | undefined {

@@ -36,17 +36,15 @@ export function parseMessage(document: JsonDocument): Result<Message> {
   if (kind !== "object") return refuse("not an object");
   const lookAlike = findLookAlike(document);
   if (lookAlike !== undefined) return refuse(`look-alike of "${lookAlike.of}" at byte ${document.start(lookAlike.key)}`);
-  const version = document.member(0, "jsonrpc");
-  if (!isString(document, version) || document.text(version) !== "2.0") return refuse("jsonrpc is not 2.0");
-  const id = document.member(0, "id");
+  const envelope = readEnvelope(document);
+  const { jsonrpc, id } = envelope;
+  if (!isString(document, jsonrpc) || document.text(jsonrpc) !== "2.0") return refuse("jsonrpc is not 2.0");
   if (id !== ABSENT && !isId(document, id)) return refuse("id is neither a string nor an integer");
-  return document.member(0, "method") === ABSENT ? parseAnswer(document, id) : parseCall(document, id);
+  return envelope.method === ABSENT ? parseAnswer(document, envelope) : parseCall(document, envelope);
 }
 
-function parseCall(document: JsonDocument, id: Node): Result<Message> {
-  const method = document.member(0, "method");
-  const params = document.member(0, "params");
-  if (document.member(0, "result") !== ABSENT || document.member(0, "error") !== ABSENT) return refuse("both a call and an answer");
+function parseCall(document: JsonDocument, { id, method, params, result, error }: Envelope): Result<Message> {
+  if (result !== ABSENT || error !== ABSENT) return refuse("both a call and an answer");
   if (!isString(document, method) || document.text(method) === "") return refuse("method is no string, or empty");
   if (params !== ABSENT && document.kind(params) !== "object") return refuse("params is not an object");
   if (id !== ABSENT && document.kind(id) === "null") return refuse("id is null");
@@ -54,10 +52,8 @@ function parseCall(document: JsonDocument, id: Node): Result<Message> {
   return ok({ document, kind, id: readId(document, id), method: document.text(method), payload: params });
 }
 
-function parseAnswer(document: JsonDocument, id: Node): Result<Message> {
-  const result = document.member(0, "result");
-  const error = document.member(0, "error");
-  if (document.member(0, "params") !== ABSENT) return refuse("params without a method");
+function parseAnswer(document: JsonDocument, { id, params, result, error }: Envelope): Result<Message> {
+  if (params !== ABSENT) return refuse("params without a method");
   if ((result === ABSENT) === (error === ABSENT)) return refuse("neither a call nor exactly one of result and error");
   if (error !== ABSENT) {
     if (!isError(document, error)) return refuse("error lacks an integer code or a string message");
@@ -66,6 +62,25 @@ function parseAnswer(document: JsonDocument, id: Node): Result<Message> {
   if (document.kind(result) !== "object") return refuse("result is not an object");
   if (id === ABSENT || document.kind(id) === "null") return refuse("result without an id");
   return ok({ document, kind: "result", id: readId(document, id), method: undefined, payload: result });
+}
+
+/** The envelope's members, found in one pass. */
+interface Envelope {
+  jsonrpc: Node;
+  id: Node;
+  method: Node;
+  params: Node;
+  result: Node;
+  error: Node;
+}
+
+function readEnvelope(document: JsonDocument): Envelope {
+  const envelope: Envelope = { jsonrpc: ABSENT, id: ABSENT, method: ABSENT, params: ABSENT, result: ABSENT, error: ABSENT };
+  for (const [key, value] of document.members(0)) {
+    const name = document.text(key);
+    if (Object.hasOwn(envelope, name)) envelope[name as keyof Envelope] = value;
+  }
+  return envelope;
 }
 
 /** One spelling for all spellings of an id, for matching an answer with its request: 1 and "1" differ, "1" and "\u0031" do not. */

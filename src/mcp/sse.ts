@@ -9,9 +9,10 @@
  */
 import { isUtf8 } from "node:buffer";
 import { fail, ok, type Result } from "../errors.ts";
+import { CR, LF, lines, meaningful } from "./sse-lines.ts";
 
 /**
- * One event: everything up to and including its blank line. A blank line without an event before it is an event in which everything is
+ * One event: everything up to and including its blank line. Blank lines without an event before them make an event in which everything is
  * undefined or empty; a client sees nothing of it.
  */
 export interface SseEvent {
@@ -51,10 +52,9 @@ export interface SseChanges {
   readonly dropName?: boolean;
 }
 
-const LF = 0x0a;
-const CR = 0x0d;
-const COLON = 0x3a;
-const SPACE = 0x20;
+/** Of one event. Each costs work beyond its bytes, and data that is not pretty-printed has one. */
+const MAX_LINES = 100_000;
+
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 const NEWLINE = Buffer.from("\n");
 const DATA = Buffer.from("data: ");
@@ -68,6 +68,8 @@ export class SseParser {
   #size = 0;
   /** Bytes of the line that is not whole yet. */
   #line = 0;
+  /** Lines of the event that is not whole yet. */
+  #lines = 0;
   #afterCr = false;
   #firstLine = true;
   #firstEvent = true;
@@ -100,15 +102,17 @@ export class SseParser {
     while (cr !== -1 || lf !== -1) {
       const end = cr !== -1 && (lf === -1 || cr < lf) ? cr : lf;
       const length = this.#line + end - at;
-      const isCrLf = end === cr && bytes[end + 1] === LF;
-      at = end + (isCrLf ? 2 : 1);
-      this.#afterCr = end === cr && at === bytes.length && !isCrLf;
+      const startsBlank = length === 0 && this.#size === 0 && end === from;
+      at = startsBlank ? endOfBlanks(bytes, end) : endOfLine(bytes, end);
+      this.#afterCr = at === bytes.length && bytes[at - 1] === CR;
       this.#line = 0;
       const blank = length === 0 || (length === BOM.length && this.#firstLine && this.#startsWithBom(bytes));
       this.#firstLine = false;
+      this.#lines = blank ? 0 : this.#lines + 1;
+      if (this.#lines > MAX_LINES) return this.#stop("event has too many lines", events);
       if (blank) {
         // Without the LF of a CRLF: whether that has arrived yet must make no difference.
-        if (this.#size + end + 1 - from > this.#max) return this.#stop("event too large", events);
+        if (!startsBlank && this.#size + end + 1 - from > this.#max) return this.#stop("event too large", events);
         const raw = this.#take(bytes.subarray(from, at));
         from = at;
         if (!isUtf8(raw)) return this.#stop("event is not valid UTF-8", events);
@@ -180,7 +184,7 @@ export function rebuild(event: SseEvent, changes: SseChanges): Buffer {
     if (!dataWritten && changes.data) parts.push(...dataLines(changes.data));
     dataWritten = true;
   };
-  for (const line of meaningfulLines(event)) {
+  for (const line of meaningful(event.raw, lines(event.raw, event.head))) {
     if (line.field === "data") {
       writeData();
       if (changes.data !== undefined) continue;
@@ -212,14 +216,6 @@ export function writeEvent(data: Buffer): Buffer {
   return Buffer.concat([...dataLines(data), NEWLINE]);
 }
 
-/** A line of an event: its field name (`""` for a comment), its half-open span without the line ending, and where its value starts. */
-interface Line {
-  readonly field: string;
-  readonly start: number;
-  readonly value: number;
-  readonly end: number;
-}
-
 function readEvent(raw: Buffer, head: number): SseEvent {
   const all = lines(raw, head);
   const kept = meaningful(raw, all);
@@ -238,54 +234,21 @@ function readEvent(raw: Buffer, head: number): SseEvent {
 
 function joined(data: Buffer[]): Buffer | undefined {
   if (data.length < 2) return data[0];
-  return Buffer.concat(data.flatMap((line, index) => (index === 0 ? [line] : [NEWLINE, line])));
+  const parts: Buffer[] = [];
+  for (const line of data) parts.push(line, NEWLINE);
+  return Buffer.concat(parts.slice(0, -1));
 }
 
-function meaningfulLines(event: SseEvent): Line[] {
-  return meaningful(event.raw, lines(event.raw, event.head));
+/** One past the line ending at `at`. */
+function endOfLine(bytes: Buffer, at: number): number {
+  return bytes[at] === CR && bytes[at + 1] === LF ? at + 2 : at + 1;
 }
 
-/** The lines that a client would act on, or show: see `SseEvent.unknown`. */
-function meaningful(raw: Buffer, all: Line[]): Line[] {
-  const last = new Map<string, Line>();
-  for (const line of all) if (acts(raw, line)) last.set(line.field, line);
-  return all.filter((line) => line.field === "data" || line.field === "" || last.get(line.field) === line);
-}
-
-function acts(raw: Buffer, line: Line): boolean {
-  if (line.field === "event") return true;
-  if (line.field === "id") return !raw.subarray(line.value, line.end).includes(0);
-  return line.field === "retry" && /^[0-9]+$/.test(raw.toString("latin1", line.value, line.end));
-}
-
-/** The non-blank lines of an event. */
-function lines(raw: Buffer, head: number): Line[] {
-  const found: Line[] = [];
-  let cr = raw.indexOf(CR, head);
-  let lf = raw.indexOf(LF, head);
-  for (let start = head; cr !== -1 || lf !== -1; ) {
-    const end = cr !== -1 && (lf === -1 || cr < lf) ? cr : lf;
-    if (end > start) found.push(readLine(raw, start, end));
-    start = end + 1;
-    if (cr === end) cr = raw.indexOf(CR, start);
-    if (lf === end) lf = raw.indexOf(LF, start);
-  }
-  return found;
-}
-
-function readLine(raw: Buffer, start: number, end: number): Line {
-  const at = raw.subarray(start, end).indexOf(COLON);
-  if (at === 0) return { field: "", start, value: start + 1, end };
-  if (at === -1) return { field: fieldName(raw, start, end), start, value: end, end };
-  const value = start + at + 1;
-  return { field: fieldName(raw, start, start + at), start, value: raw[value] === SPACE && value < end ? value + 1 : value, end };
-}
-
-/** Long names are no field and are not decoded; `?` stands for all that mean nothing. */
-function fieldName(raw: Buffer, start: number, end: number): string {
-  if (end - start > 5) return "?";
-  const name = raw.toString("latin1", start, end);
-  return name === "data" || name === "id" || name === "event" || name === "retry" ? name : "?";
+/** One past the last of the line endings that follow each other from `at`: a flood of blank lines is one event, not thousands. */
+function endOfBlanks(bytes: Buffer, at: number): number {
+  let end = at;
+  while (bytes[end] === LF || bytes[end] === CR) end += 1;
+  return end;
 }
 
 /** Data lines without the blank line. A line break in JSON can only be white space, so that CR and CRLF may become line ends too. */

@@ -131,6 +131,7 @@ describe("mirrored headers", () => {
     ["another name", "legacy", ["Mcp-Name", "evil"], tool],
     ["an empty method", "legacy", ["Mcp-Method", ""], tool],
     ["a method on an answer", "legacy", ["Mcp-Method", "tools/call"], answer],
+    ["a malformed method on an answer", "legacy", ["Mcp-Method", ""], answer],
     ["a name on an answer", "legacy", ["Mcp-Name", "echo"], answer],
     ["another method on a notification", "modern", [...version, "Mcp-Method", "tools/call"], notify("notifications/cancelled")],
   ] as const)("are refused: %s (%s)", (_, era, raw, about) => {

@@ -31,8 +31,8 @@ describe("reads", () => {
     ["byte-order-mark-then-blank-line", [{ ...blank, head: 3 }, {}]],
     ["data-on-several-lines", [{ data: '{\n"jsonrpc":"2.0",\n"id":1,\n\n\n"result":{}}' }]],
     ["polling", [{ id: "1-0", data: "" }]],
-    ["keep-alive", [{ ...blank, comments: [" ping"] }, { ...blank, comments: [""] }, blank, blank]],
-    ["unknown-lines", [{ id: "second", name: "message", unknown: 8 }]],
+    ["keep-alive", [{ ...blank, comments: [" ping"] }, { ...blank, comments: [""] }, blank]],
+    ["unknown-lines", [{ id: "second", name: "message", unknown: 9 }]],
     ["endpoint", [{ name: "endpoint", data: "/messages?sessionId=1" }]],
   ])("%s as the standard says", (name, expected) => {
     const got = events(fixture(name)).map(said);
@@ -100,12 +100,22 @@ describe("faults", () => {
     expect(new SseParser(18).push(Buffer.from("data: 12345678901\n\n")).ok).toBe(false);
   });
 
+  test("an event of very many lines, before it is whole", () => {
+    expect(events(`${"data\n".repeat(100_000)}\n`, 1 << 20)).toHaveLength(1);
+    const answer = new SseParser(1 << 20).push(Buffer.from("data\n".repeat(100_001)));
+    expect(answer).toEqual({ ok: false, failure: { reason: "event has too many lines", before: [] } });
+  });
+
   test("hand over the events before them, once, and stay", () => {
     const parser = new SseParser(1000);
     const answer = parser.push(fixture("invalid-utf8"));
     expect(answer.ok ? [] : answer.failure.before.map(said)).toEqual([{ ...plain, raw: `data: ${JSON_TEXT}\n\n` }]);
     expect(parser.push(Buffer.from("data: 1\n\n"))).toEqual({ ok: false, failure: { reason: "event is not valid UTF-8", before: [] } });
   });
+});
+
+test("a flood of blank lines is one event", () => {
+  expect(events("\n\r\r\n".repeat(1000)).map(said)).toEqual([{ ...blank, raw: "\n\r\r\n".repeat(1000) }]);
 });
 
 test("an event without its blank line is discarded and counted", () => {
