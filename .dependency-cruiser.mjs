@@ -24,7 +24,7 @@ export default {
     },
     {
       name: "only-the-root-composes",
-      comment: "The gateway is built in one place and started from the command line.",
+      comment: "The gateway is built in one place and started by a command.",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/(main|gateway)\\.ts$|^src/cli/" },
       to: { path: "^src/(gateway|main)\\.ts$|^src/cli/" },
