@@ -46,6 +46,5 @@ export function isLabelled(text: Buffer, start: number, label: RegExp): boolean 
   if (from === start) return false;
   // A word cut in half at the window's edge could look like a label ("…notssn").
   if (from === least) while (from < start && isAlphanumeric(text[from])) from += 1;
-  const words = text.toString("utf8", from, start).replaceAll(CAMEL, "$1 $2").replaceAll("_", " ").toLowerCase();
-  return label.test(words);
+  return label.test(text.toString("utf8", from, start).replaceAll(CAMEL, "$1 $2").replaceAll("_", " ").toLowerCase());
 }

@@ -17,19 +17,29 @@ const END = /[\s"<>`\u0000-\u0020]/u;
 /** Punctuation around URLs in text. In an authority it means that the URL ended before it, unless an `@` follows. */
 const PUNCTUATION = /[)\]},;|'*]/;
 const TRAILING = /[.,:;!?'*)\]}]+$/;
+const DELIMITER = /[/\\?#]/;
+const LONGEST_HOST = 255;
 const DROPPED_BY_BROWSERS = /[\t\r\n]/g;
 
-/**
- * The readings of a URL whose scheme and slashes are off already; `behind` is the text from there to the end of the string.
- * `scheme` is empty for a protocol-relative URL.
- */
-export function readUrl(scheme: string, behind: string): UrlReading[] {
+/** The text behind a URL's scheme and slashes. `scheme` is empty for a protocol-relative URL. */
+export interface UrlText {
+  readonly scheme: string;
+  readonly behind: string;
+  /** Whether `behind` was cut off before the end of its string. */
+  readonly cut: boolean;
+  /** Whether the string holds nothing but this URL, so that somebody may hand all of it to a URL parser. */
+  readonly alone: boolean;
+}
+
+export function readUrl({ scheme, behind, cut, alone }: UrlText): UrlReading[] {
   const first = until(behind, END);
-  const texts = [first];
-  // Tabs and line breaks inside an authority are dropped by browsers; to everybody else the URL ends there.
-  if (!/[/\\?#]/.test(first) && /^[\t\r\n]/.test(behind.slice(first.length))) {
-    texts.push(until(behind.replaceAll(DROPPED_BY_BROWSERS, ""), END));
+  // So long an authority names no host that anybody could allow: the real one may stand behind an `@` further on.
+  if (cut && first.length === behind.length && !DELIMITER.test(first)) {
+    return [{ scheme, host: first.slice(0, LONGEST_HOST).toLowerCase(), credentials: true }];
   }
+  const texts = [first];
+  // Browsers drop tabs and line breaks inside an authority; to everybody else the URL ends there.
+  if (alone && !DELIMITER.test(first)) texts.push(until(behind.replaceAll(DROPPED_BY_BROWSERS, ""), END));
   const authorities = new Set(texts.flatMap((text) => authoritiesOf(scheme, text)));
   return [...authorities].map((authority) => readAuthority(scheme, authority)).filter((reading) => reading !== undefined);
 }

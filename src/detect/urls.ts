@@ -8,7 +8,7 @@ import type { JsonDocument } from "../mcp/json.ts";
 import type { UrlFacts } from "../policy/input.ts";
 import { BELONGS, BREAK, isAlphanumeric } from "./bytes.ts";
 import { pieceAt, type WalkedText, walkText } from "./text-walk.ts";
-import { readUrl, type UrlReading } from "./url-readings.ts";
+import { readUrl, type UrlReading, type UrlText } from "./url-readings.ts";
 
 /** WHATWG special schemes, which need no slashes (`https:evil.com` is contacted), and schemes without a host. */
 const SLASHLESS = ["https", "http", "wss", "ws", "ftp", "file"];
@@ -30,7 +30,9 @@ const BEGIN = new RE2(
 );
 
 /** A host further from its scheme than this many bytes is not looked for. */
-const LONGEST = 4096;
+const LONGEST = 512;
+/** `file://host/path` has a host, `file:///path` none. */
+const FILE_SLASHES = 2;
 /** Beginnings read for each URL that may be listed: repeats in a string are read, but not listed. */
 const READ_PER_LISTED = 8;
 
@@ -65,27 +67,32 @@ export function findUrls(document: JsonDocument, cap: number): { list: UrlFacts[
 function readingsAt(walked: WalkedText, at: number, begin: string): UrlReading[] {
   const { text } = walked;
   const colon = begin.indexOf(":");
-  const behind = textFrom(text, at + colon + 1);
+  const scheme = begin.slice(0, Math.max(colon, 0)).replaceAll(/[\t\r\n]/g, "").toLowerCase();
+  const { behind, cut } = textFrom(text, at + colon + 1, startsPiece(text, at));
+  const alone = startsPiece(text, at) && !cut && !behind.includes(" ");
   const slashes = /^[\t\r\n/\\]*/.exec(behind)?.[0] ?? "";
-  if (colon === -1) return relativeAt(text, at, behind.slice(slashes.length));
-  const scheme = begin.slice(0, colon).replaceAll(/[\t\r\n]/g, "").toLowerCase();
+  if (colon === -1) return relativeAt(text, at, { scheme, behind: behind.slice(slashes.length), cut, alone });
   if (SLASHLESS.includes(scheme)) {
     if (slashes === "" && (scheme === "file" || isAlphanumeric(text[at - 1]))) return [];
-    return readUrl(scheme, scheme === "file" ? behind.replace(/^[/\\]{2}/, "") : behind.slice(slashes.length));
+    return readUrl({ scheme, behind: behind.slice(scheme === "file" ? FILE_SLASHES : slashes.length), cut, alone });
   }
   if (HOSTLESS.has(scheme)) {
     if (isAlphanumeric(text[at - 1]) || (scheme === "data" && !behind.includes(","))) return [];
     return [{ scheme, host: "", credentials: false }];
   }
-  return behind.startsWith("//") ? readUrl(scheme, behind.slice(2)) : [];
+  return behind.startsWith("//") ? readUrl({ scheme, behind: behind.slice(2), cut, alone }) : [];
 }
 
 /** Protocol-relative URLs: at the start of a string or in a link's place; behind a space only with a host that could be public. */
-function relativeAt(text: Buffer, at: number, behind: string): UrlReading[] {
+function relativeAt(text: Buffer, at: number, url: UrlText): UrlReading[] {
   const before = text[at - 1] as number;
-  const inPlace = before === BREAK || before === BELONGS || QUOTING.has(before);
+  const inPlace = startsPiece(text, at) || QUOTING.has(before);
   if (!inPlace && !SPACES.has(before)) return [];
-  return readUrl("", behind).filter(({ host }) => inPlace || isPublic(host));
+  return readUrl(url).filter(({ host }) => inPlace || isPublic(host));
+}
+
+function startsPiece(text: Buffer, at: number): boolean {
+  return text[at - 1] === BREAK || text[at - 1] === BELONGS;
 }
 
 const QUOTING = new Set(Buffer.from("\"'`(<[=,"));
@@ -96,11 +103,16 @@ function isPublic(host: string): boolean {
   return isIp === true || isIcann === true;
 }
 
-function textFrom(text: Buffer, from: number): string {
-  const window = text.subarray(from, from + LONGEST);
-  const end = window.findIndex((byte) => byte >= BELONGS);
-  return window.toString("utf8", 0, end === -1 ? window.length : end);
+/** What stands behind: to the end of the string for one that may be a URL as a whole, else to the first byte that ends a URL in text. */
+function textFrom(text: Buffer, from: number, whole: boolean): { behind: string; cut: boolean } {
+  const most = Math.min(text.length, from + LONGEST);
+  let end = from;
+  while (end < most && (text[end] as number) < BELONGS && (whole || !ENDS.has(text[end] as number))) end += 1;
+  return { behind: text.toString("utf8", from, end), cut: end === most };
 }
+
+/** Space, quote, angle brackets, backquote. Tabs and line breaks are kept: browsers skip them in front of a host. */
+const ENDS = new Set(Buffer.from(' "<>`'));
 
 function factsOf(path: string, { scheme, host, port, credentials }: UrlReading): UrlFacts {
   const { domain } = parse(host, { allowPrivateDomains: false, validateHostname: false });

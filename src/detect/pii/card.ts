@@ -28,15 +28,20 @@ const RANGES: readonly { brand: string; from: string; to: string; lengths: reado
   { brand: "rupay", from: "81", to: "82", lengths: [16] },
   { brand: "mir", from: "2200", to: "2204", lengths: [16, 17, 18, 19] },
   { brand: "troy", from: "9792", to: "9792", lengths: [16] },
-  { brand: "maestro", from: "5018", to: "5020", lengths: [13, 14, 15, 16, 17, 18, 19] },
-  { brand: "maestro", from: "5038", to: "5038", lengths: [13, 14, 15, 16, 17, 18, 19] },
-  { brand: "maestro", from: "56", to: "58", lengths: [13, 14, 15, 16, 17, 18, 19] },
-  { brand: "maestro", from: "6304", to: "6304", lengths: [13, 14, 15, 16, 17, 18, 19] },
-  { brand: "maestro", from: "6390", to: "6390", lengths: [13, 14, 15, 16, 17, 18, 19] },
-  { brand: "maestro", from: "67", to: "67", lengths: [13, 14, 15, 16, 17, 18, 19] },
+  { brand: "maestro", from: "5018", to: "5020", lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { brand: "maestro", from: "5038", to: "5038", lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { brand: "maestro", from: "56", to: "58", lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { brand: "maestro", from: "6304", to: "6304", lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { brand: "maestro", from: "6390", to: "6390", lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  { brand: "maestro", from: "67", to: "67", lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
 ];
 
 const LABEL = /\b(?:cards?|credit|debit|visa|master ?card|amex|american express|discover|diners|jcb|union ?pay|maestro|pan|cc|ccn|cc ?num(?:ber)?|kreditkarte|karte|carte|tarjeta|cart[aã]o|carta)\b/;
+
+/** ISO/IEC 7812-1: at most nineteen digits; below thirteen only Maestro, and that only with a label. */
+const LEAST = 12;
+const MOST = 19;
+const LEAST_UNLABELLED = 13;
 
 /** Lengths that a brand's bare, unlabelled digits are believed at: the rarer ones are far more often ids. */
 const COMMON_LENGTHS = new Set([15, 16]);
@@ -47,11 +52,11 @@ export const card: Detector = {
   description: "Payment card number (issuer range and Luhn check digit)",
   label: "CARD",
   source: "ISO/IEC 7812-1; https://en.wikipedia.org/wiki/Payment_card_number",
-  gate: "[0-9](?:[ -]?[0-9]){12}",
+  gate: "[0-9](?:[ -]?[0-9]){11}",
   find(text, limit) {
     const matches: Match[] = [];
-    for (const run of digitRuns(text, 13)) {
-      if (run.digits.length >= 13) cardsIn(text, run, matches, limit);
+    for (const run of digitRuns(text, LEAST)) {
+      cardsIn(text, run, matches, limit);
       if (matches.length >= limit) break;
     }
     return matches;
@@ -70,38 +75,43 @@ function cardsIn(text: Buffer, run: DigitRun, matches: Match[], limit: number): 
       group = found.lastGroup + 1;
     } else group += 1;
     from = ends[group - 1] as number;
-    if (from > positions.length - 13) break;
+    if (from > positions.length - LEAST) break;
   }
 }
 
 interface Window {
-  readonly brand: string;
+  /** Absent when no issuer range fits: then only a label makes it a card. */
+  readonly brand: string | undefined;
   readonly length: number;
   readonly firstGroup: number;
   readonly lastGroup: number;
 }
 
+/** The longest window from this group on that could be a card; one with a brand before one without. */
 function longestCard(run: DigitRun, group: number, from: number, sums: LuhnSums): Window | undefined {
   const { digits, ends } = run;
   let found: Window | undefined;
   for (let last = group; last < ends.length; last += 1) {
     const length = (ends[last] as number) - from;
-    if (length > 19) break;
-    if (length < 13 || !isGroupedLikeCard(run, group, last)) continue;
+    if (length > MOST) break;
+    const single = last === group || (group === 0 && last === ends.length - 1);
+    // Blocks of three digits and more, or one block, or a whole run in any grouping ("4 1 1 1 …").
+    if (!single && !isBlock(run, last) && digits.length > MOST) break;
+    if (length < LEAST || !(single || areBlocks(run, group, last)) || !passesLuhn(sums, from, from + length)) continue;
     const brand = brandOf(digits, from, length);
-    if (brand !== undefined && passesLuhn(sums, from, from + length)) found = { brand, length, firstGroup: group, lastGroup: last };
+    if (brand !== undefined || found?.brand === undefined) found = { brand, length, firstGroup: group, lastGroup: last };
   }
   return found;
 }
 
-/** One block, blocks of three digits and more, or a whole run in any grouping ("4 1 1 1 …"). */
-function isGroupedLikeCard(run: DigitRun, first: number, last: number): boolean {
-  if (first === last || (first === 0 && last === run.ends.length - 1)) return true;
-  for (let group = first; group <= last; group += 1) {
-    const size = (run.ends[group] as number) - (group === 0 ? 0 : (run.ends[group - 1] as number));
-    if (size < 3 || size > 6) return false;
-  }
+function areBlocks(run: DigitRun, first: number, last: number): boolean {
+  for (let group = first; group <= last; group += 1) if (!isBlock(run, group)) return false;
   return true;
+}
+
+function isBlock({ ends }: DigitRun, group: number): boolean {
+  const size = (ends[group] as number) - (ends[group - 1] ?? 0);
+  return size >= 3 && size <= 6;
 }
 
 function judge(text: Buffer, run: DigitRun, from: number, window: Window): Match | undefined {
@@ -109,10 +119,11 @@ function judge(text: Buffer, run: DigitRun, from: number, window: Window): Match
   const end = (run.positions[from + window.length - 1] as number) + 1;
   // The fraction of a decimal number is no card.
   if (text[start - 1] === 0x2e && isDigit(text[start - 2])) return undefined;
-  const brand = window.brand;
-  if (isLabelled(text, start, LABEL)) return { start, end, score: 0.99, brand };
+  const { brand, length } = window;
+  if (isLabelled(text, start, LABEL)) return { start, end, score: 0.99, ...(brand !== undefined && { brand }) };
+  if (brand === undefined || length < LEAST_UNLABELLED) return undefined;
   if (window.firstGroup !== window.lastGroup) return { start, end, score: 0.9, brand };
-  if (!COMMON_LENGTHS.has(window.length) && !(brand === "unionpay" && window.length === 19)) return undefined;
+  if (!COMMON_LENGTHS.has(length) && !(brand === "unionpay" && length === MOST)) return undefined;
   return isInsideToken(text, start, end) ? undefined : { start, end, score: 0.5, brand };
 }
 

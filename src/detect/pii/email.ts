@@ -15,11 +15,15 @@ const DOT = 0x2e;
 const HYPHEN = 0x2d;
 const BACKSLASH = 0x5c;
 const ESCAPE_LETTERS = new Set(Buffer.from("nrt"));
-const LOCAL_PUNCTUATION = new Set(Buffer.from(".!#$%&'*+-/=?^_`{|}~"));
-/** Legal at the edge of a local part, but in running text nearly always punctuation around the address. */
-const EDGE_PUNCTUATION = new Set(Buffer.from(".!#$%&'*+-/=?^`{|}~"));
+/** RFC 5322 allows `&=?/{|}` and the backquote as well; in text they nearly always stand between an address and something else. */
+const LOCAL_PUNCTUATION = new Set(Buffer.from(".!#$%'*+-^_~"));
+/** Legal at the edge of a local part, but in running text mostly punctuation around the address. */
+const EDGE_PUNCTUATION = new Set(Buffer.from(".!#$%'*+-^~"));
 /** Letters of these stand in addresses; other scripts are written without spaces, so a sentence would be taken for a local part. */
-const SPACED_SCRIPTS = /^[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{M}]$/u;
+const SPACED_SCRIPTS =
+  /^[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Devanagari}\p{Script=Armenian}\p{Script=Georgian}\p{Script=Hangul}\p{M}]$/u;
+/** A last label of Latin and look-alike letters is a suffix in disguise ("\u0441om"). */
+const DISGUISED = /\.(?=[^.]*[a-z])(?=[^.]*[\p{Script=Greek}\p{Script=Cyrillic}])[^.]+$/u;
 /** RFC 2606, RFC 6762 and what companies use inside: no public suffix, but addresses all the same. */
 const PRIVATE_SUFFIXES = new Set(["internal", "local", "localdomain", "corp", "lan", "intranet", "home", "test", "example", "invalid", "onion"]);
 
@@ -43,13 +47,20 @@ export const email: Detector = {
 function addressAround(text: Buffer, at: number, floor: number): Match | undefined {
   const start = localStart(text, at, floor);
   if (start === at) return undefined;
-  for (const host of hostsFrom(text, at + 1)) {
+  const hosts = hostsFrom(text, at + 1);
+  for (const host of hosts) {
     const { domain, isIcann, publicSuffix } = parse(host.toLowerCase(), { validateHostname: false, allowPrivateDomains: false });
     if (domain === null || publicSuffix === null) continue;
     const score = isIcann === true ? 0.95 : PRIVATE_SUFFIXES.has(publicSuffix) ? 0.7 : 0;
-    if (score > 0) return { start, end: at + 1 + Buffer.byteLength(host), score, domain };
+    if (score > 0) return { start, end: endOf(at, host), score, domain };
   }
-  return undefined;
+  const [whole] = hosts;
+  if (whole === undefined || !DISGUISED.test(whole)) return undefined;
+  return { start, end: endOf(at, whole), score: 0.6, domain: whole.toLowerCase() };
+}
+
+function endOf(at: number, host: string): number {
+  return at + 1 + Buffer.byteLength(host);
 }
 
 function localStart(text: Buffer, at: number, floor: number): number {
@@ -88,6 +99,7 @@ function hostsFrom(text: Buffer, from: number): string[] {
     else if (byte < 0x80 || byte >= BELONGS) break;
     else end += byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
   }
+  if (text.subarray(from, end).indexOf(DOT) === -1) return [];
   const whole = /^[\p{L}\p{M}\p{N}.-]*/u.exec(text.toString("utf8", from, end))?.[0] ?? "";
   const ascii = /^[A-Za-z0-9.-]*/.exec(whole)?.[0] ?? "";
   const hosts = [whole, ascii, ascii.replace(/\.[^.]*$/, "")].map((host) => host.replace(/[.-]+$/, ""));

@@ -18,6 +18,7 @@ const LEAST = 7;
 const MOST = 15;
 /** Digits that are read as one candidate: room for what stands around a number in the same spelling. */
 const READ = 32;
+const DATE = /^(?:(?:19|20)[0-9]{2}[-./ ][0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ](?:19|20)[0-9]{2})/;
 /** What `gate` asks of a national number, too: something that is written like one. */
 const NATIONAL = /[0-9]{2}[ ./()-]{1,3}[0-9]{2}|[0-9]{7}/;
 
@@ -45,7 +46,7 @@ export const phone: Detector = {
       const byte = text[at] as number;
       if (byte !== PLUS && byte !== OPEN && !isDigit(byte)) continue;
       const candidate = readCandidate(text, at);
-      const match = candidate.digits.length >= LEAST ? judge(text, candidate) : undefined;
+      const match = digitsOf(candidate) >= LEAST ? judge(text, candidate) : undefined;
       if (match !== undefined) matches.push(match);
       at = Math.max(at, (match?.end ?? candidate.next) - 1);
     }
@@ -58,7 +59,6 @@ interface Candidate {
   readonly start: number;
   readonly plus: boolean;
   readonly parentheses: boolean;
-  readonly digits: string;
   readonly groups: readonly Group[];
   /** Where to go on when this is none. */
   readonly next: number;
@@ -74,23 +74,28 @@ interface Group {
 function readCandidate(text: Buffer, start: number): Candidate {
   const plus = text[start] === PLUS;
   let parentheses = false;
-  let digits = "";
+  let digits = 0;
   const groups: Group[] = [];
   let at = plus ? start + 1 : start;
-  let gap = 0;
   do {
     const from = at;
     while (isDigit(text[at])) at += 1;
-    if (at > from) {
-      digits += text.toString("latin1", from, Math.min(at, from + READ));
-      groups.push({ start: from, end: at, digits: digits.length });
-    }
-    gap = gapAfter(text, at);
-    for (; gap > 0; gap -= 1, at += 1) parentheses ||= text[at] === OPEN || text[at] === CLOSE;
-  } while (isDigit(text[at]) && digits.length < READ);
+    digits += at - from;
+    if (at > from) groups.push({ start: from, end: at, digits });
+    for (let gap = gapAfter(text, at); gap > 0; gap -= 1, at += 1) parentheses ||= text[at] === OPEN || text[at] === CLOSE;
+  } while (isDigit(text[at]) && digits < READ);
   // A number that the limit cut in two is found again from the third last group on.
   const next = isDigit(text[at]) && groups.length > 3 ? (groups.at(-3) as Group).start : at;
-  return { start, plus, parentheses, digits, groups, next };
+  return { start, plus, parentheses, groups, next };
+}
+
+function digitsOf({ groups }: Candidate): number {
+  return groups.at(-1)?.digits ?? 0;
+}
+
+/** The digits from one group to another. */
+function spell(text: Buffer, from: Group, to: Group): string {
+  return text.toString("latin1", from.start, to.end).replaceAll(/[^0-9]/g, "");
 }
 
 /** How many separators and parentheses, up to three, stand between here and a digit; 0 when there is no digit behind them. */
@@ -111,15 +116,18 @@ function judge(text: Buffer, candidate: Candidate): Match | undefined {
 }
 
 /** "+" and calling code: the longest whole groups whose length that code allows; a valid number before a merely possible one. */
-function international(text: Buffer, { start, digits, groups }: Candidate): Match | undefined {
-  const code = [1, 2, 3].map((length) => digits.slice(0, length)).find((prefix) => LENGTHS.has(prefix));
+function international(text: Buffer, { start, groups }: Candidate): Match | undefined {
+  const [first] = groups as [Group];
+  const beginning = text.toString("latin1", first.start, first.start + 6).replaceAll(/[^0-9]/g, "");
+  const code = [1, 2, 3].map((length) => beginning.slice(0, length)).find((prefix) => LENGTHS.has(prefix));
   if (code === undefined) return undefined;
   let possible: Match | undefined;
-  for (const { end, digits: count } of groups.toReversed()) {
-    if (count > MOST + 1 || count < LEAST) continue;
+  for (const group of groups.toReversed()) {
+    const { end, digits } = group;
+    if (digits > MOST + 1 || digits < LEAST) continue;
     const trunk = text.toString("latin1", start, end).includes("(0)");
-    if (LENGTHS.get(code)?.has(count - code.length - (trunk ? 1 : 0)) !== true) continue;
-    const rest = digits.slice(code.length, count);
+    if (LENGTHS.get(code)?.has(digits - code.length - (trunk ? 1 : 0)) !== true) continue;
+    const rest = spell(text, first, group).slice(code.length);
     const parsed = parsePhoneNumberFromString(`+${code}${trunk ? rest.replace("0", "") : rest}`, { extract: false });
     const country = parsed?.country;
     if (parsed?.isValid() === true) return { start, end, score: 0.95, ...(country && { country }) };
@@ -129,34 +137,38 @@ function international(text: Buffer, { start, digits, groups }: Candidate): Matc
 }
 
 /** NPA-NXX-XXXX of the North American plan in three groups, perhaps behind a 1, anywhere in the candidate. */
-function northAmerican(text: Buffer, { digits, groups, parentheses }: Candidate): Match | undefined {
+function northAmerican(text: Buffer, { groups, parentheses }: Candidate): Match | undefined {
   for (let index = 0; index + 2 < groups.length; index += 1) {
-    const [area, exchange, line] = groups.slice(index, index + 3) as [Group, Group, Group];
-    const before = index === 0 ? 0 : (groups[index - 1] as Group).digits;
-    if (area.digits !== before + 3 || exchange.digits !== before + 6 || line.digits !== before + 10) continue;
-    const number = digits.slice(before, before + 10);
-    if (!/^[2-9][0-9]{2}[2-9]/.test(number)) continue;
-    const trunk = index > 0 && (groups[index - 1] as Group).end - (groups[index - 1] as Group).start === 1 && digits[before - 1] === "1";
-    const opened = text[area.start - 1] === OPEN ? area.start - 1 : area.start;
-    const start = trunk ? (groups[index - 1] as Group).start : opened;
-    const country = parsePhoneNumberFromString(number, { defaultCountry: "US", extract: false })?.country;
+    const [area, exchange, line] = [groups[index], groups[index + 1], groups[index + 2]] as [Group, Group, Group];
+    if (!isTo9(text[area.start]) || !isTo9(text[exchange.start])) continue;
+    if (area.end - area.start !== 3 || exchange.end - exchange.start !== 3 || line.end - line.start !== 4) continue;
+    const before = groups[index - 1];
+    const start = isTrunk(text, before) ? before.start : text[area.start - 1] === OPEN ? area.start - 1 : area.start;
+    const country = parsePhoneNumberFromString(spell(text, area, line), { defaultCountry: "US", extract: false })?.country;
     const sure = parentheses || isLabelled(text, start, LABEL);
     return { start, end: line.end, score: sure ? 0.9 : 0.7, ...(country && { country }) };
   }
   return undefined;
 }
 
-/** Other national spellings: a label, or an area code in parentheses with its trunk zero. */
-function national(text: Buffer, { start, digits, groups }: Candidate): Match | undefined {
-  const end = (groups.at(-1) as Group).end;
-  if (digits.length > MOST) return undefined;
-  const spelling = text.toString("latin1", start, end);
-  if (!NATIONAL.test(spelling) || looksLikeDate(spelling)) return undefined;
-  if (text[start] === OPEN && digits.startsWith("0") && digits.length >= 8 && digits.length <= 12) return { start, end, score: 0.6 };
-  if (!isLabelled(text, start, LABEL)) return undefined;
-  return { start, end, score: groups.length > 1 ? 0.7 : 0.5 };
+/** Area codes and exchanges begin with 2 to 9. */
+function isTo9(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x32;
 }
 
-function looksLikeDate(spelling: string): boolean {
-  return /^(?:(?:19|20)[0-9]{2}[-./ ][0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ](?:19|20)[0-9]{2})/.test(spelling);
+function isTrunk(text: Buffer, group: Group | undefined): group is Group {
+  return group !== undefined && group.end - group.start === 1 && text[group.start] === 0x31;
+}
+
+/** Other national spellings: a label, or an area code in parentheses with its trunk zero. */
+function national(text: Buffer, candidate: Candidate): Match | undefined {
+  const { start, groups } = candidate;
+  const digits = digitsOf(candidate);
+  if (digits > MOST) return undefined;
+  const { end } = groups.at(-1) as Group;
+  const spelling = text.toString("latin1", start, end);
+  if (!NATIONAL.test(spelling) || DATE.test(spelling)) return undefined;
+  if (spelling.startsWith("(0") && digits >= 8 && digits <= 12) return { start, end, score: 0.6 };
+  if (!isLabelled(text, start, LABEL)) return undefined;
+  return { start, end, score: groups.length > 1 ? 0.7 : 0.5 };
 }

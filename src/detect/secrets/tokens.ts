@@ -89,15 +89,15 @@ const FORMATS: readonly TokenFormat[] = [
 const LEAST_DISTINCT = 6;
 const LOOKED_AT = 24;
 
-function isPlaceholder(text: Buffer, end: number): boolean {
-  return new Set(text.subarray(end - LOOKED_AT, end)).size < LEAST_DISTINCT;
+function isPlaceholder(text: Buffer, start: number, end: number): boolean {
+  return new Set(text.subarray(Math.max(start, end - LOOKED_AT), end)).size < LEAST_DISTINCT;
 }
 
 export const tokens: readonly Detector[] = FORMATS.map(({ pattern, startsWord, ...format }) => ({
   ...format,
   category: "secret",
   find: findByPattern(pattern, (text, start, end) => {
-    if (isPlaceholder(text, end) || (startsWord && continuesWord(text, start))) return end;
+    if (isPlaceholder(text, start, end) || (startsWord && continuesWord(text, start))) return end;
     return { start, end, score: 0.99 };
   }),
 }));
