@@ -68,11 +68,16 @@ export function markRedactions(
 function operatorFor(document: JsonDocument, scopes: readonly Scope[], node: Node, kind: string): RedactWith | undefined {
   let operator: RedactWith | undefined;
   for (const scope of scopes) {
-    // Findings that are named by number stand for their kind: the rule that named them would name a new one as well.
-    if (!scope.kinds.has(kind) || (scope.numbers === undefined && !covers(document, scope.nodes, node))) continue;
+    if (!wouldAct(document, scope, node, kind)) continue;
     operator = operator === undefined ? scope.with : strongest(operator, scope.with);
   }
   return operator;
+}
+
+/** Findings that are named by number stand for their kind: the rule that named them would name a new one as well. */
+function wouldAct(document: JsonDocument, scope: Scope, node: Node, kind: string): boolean {
+  if (scope.whole) return document.isKey(node) && covers(document, scope.nodes, node);
+  return scope.kinds.has(kind) && (scope.numbers !== undefined || covers(document, scope.nodes, valueOf(document, node)));
 }
 
 /** A redaction with its place found. `nodes` are outermost, in order; `kinds` of findings it acts on, empty for whole values. */
@@ -133,21 +138,26 @@ function nodesIn(document: JsonDocument, root: Node): Node[] {
 }
 
 function hit(document: JsonDocument, scope: Scope, finding: Finding): boolean {
-  return scope.numbers?.has(finding.n) ?? (scope.kinds.has(finding.kind) && covers(document, scope.nodes, finding.node));
+  if (scope.numbers !== undefined) return scope.numbers.has(finding.n);
+  return scope.kinds.has(finding.kind) && covers(document, scope.nodes, valueOf(document, finding.node));
 }
 
-/** A key belongs to the value under it, as its finding's path says. `nodes` are outermost and in order. */
+/** The value that a key stands for, as its finding's path says. */
+function valueOf(document: JsonDocument, node: Node): Node {
+  return document.isKey(node) ? node + 1 : node;
+}
+
+/** Whether one of `nodes`, which are outermost and in order, is the node or holds it. */
 function covers(document: JsonDocument, nodes: readonly Node[], node: Node): boolean {
-  const value = document.isKey(node) ? node + 1 : node;
   let low = 0;
   let high = nodes.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((nodes[middle] as Node) <= value) low = middle + 1;
+    if ((nodes[middle] as Node) <= node) low = middle + 1;
     else high = middle;
   }
   const nearest = nodes[low - 1];
-  return nearest !== undefined && within(document, nearest, value);
+  return nearest !== undefined && within(document, nearest, node);
 }
 
 /** The mark of one finding. */

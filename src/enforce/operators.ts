@@ -2,7 +2,7 @@
  * What a redaction leaves in a value's place. Pure but for the numbering, which is asked for.
  * Must not let a stand-in say more about the value than its operator promises, and must not keep values.
  */
-import { createHmac } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { kinds } from "../detect/detect.ts";
 import type { RedactWith } from "../policy/decision.ts";
 
@@ -107,13 +107,18 @@ function madeBy(text: string, keys: RedactionKeys): RedactWith | undefined {
 /** Spellings of one value count as one: case, width, white space, and the separators of numbers (an e-mail's dash is part of it). */
 function normalize(text: string): string {
   const folded = text.normalize("NFKC").toLowerCase().replace(/\s+/g, "");
-  return /\p{L}/u.test(folded) ? folded : folded.replace(/[()\-]/g, "");
+  return /\p{L}/u.test(folded) ? folded : folded.replace(/[()-]/g, "");
 }
 
 function digest(keys: RedactionKeys, label: string, text: string): Buffer {
   return hmac(keys, `value\0${label}`, normalize(text));
 }
 
+/** Making a key of the bytes costs more than using it. */
+const prepared = new WeakMap<RedactionKeys, KeyObject>();
+
 function hmac(keys: RedactionKeys, purpose: string, text: string): Buffer {
-  return createHmac("sha256", keys.hmac).update(`${purpose}\0${text}`).digest();
+  const key = prepared.get(keys) ?? createSecretKey(keys.hmac);
+  prepared.set(keys, key);
+  return createHmac("sha256", key).update(`${purpose}\0${text}`).digest();
 }

@@ -78,9 +78,13 @@ function toEdits(document: JsonDocument, changes: Changes): Edit[] {
 /** Searches the changed values and keys once more; answers marks for what would be redacted now and was not before. */
 function searchAgain(work: RedactWork, selection: Selection, changes: Changes): Result<Mark[]> {
   const { document } = work;
-  const nodes = [...changes.keys()];
-  if (!nodes.some((node) => document.kind(node) === "string") || !work.redactions.some((one) => one.findings ?? one.kinds)) return ok([]);
-  const probe = readProbe(work, nodes, changes);
+  const nodes = [...changes].filter(([node, pieces]) => document.kind(node) === "string" && !pieces.every(({ mark }) => mark.whole));
+  if (nodes.length === 0) return ok([]);
+  const probe = readProbe(
+    work,
+    nodes.map(([node]) => node),
+    changes,
+  );
   if (!probe.ok) return probe;
   const found = work.detect(probe.value.document);
   if (found.capped) return fail({ code: "ERR_ENFORCE", detail: "a redacted message has more findings than can be listed" });

@@ -209,13 +209,17 @@ function shape(document: JsonDocument, node: Node, build: (node: Node) => object
     case "array":
       return document.elements(node).map(build);
     case "object": {
-      const object: Record<string, object> = Object.create(null);
+      const object = empty();
       for (const [key, value] of document.members(node)) object[safeName(document.text(key))] = build(value);
       return object;
     }
     default:
-      return Object.create(null);
+      return empty();
   }
+}
+
+function empty(): Record<string, object> {
+  return Object.create(null) as Record<string, object>;
 }
 
 function evaluate(shadow: Shadow, from: Node, path: string): Node[] {

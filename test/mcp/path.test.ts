@@ -67,7 +67,7 @@ describe("expressions that are refused", () => {
 
   it("never runs what stands in an expression", () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(..."$.[]()?@'\"*~^`:,-01ab;#%\\"), maxLength: 12 }), (tail) => {
+      fc.property(fc.string({ unit: fc.constantFrom(..."$.[]()?@'\"*~^`:,-01ab;#%\\".split("")), maxLength: 12 }), (tail) => {
         const nodes = select('{"a":[{"b":1},2],"b":{"a":{"*":3}}}', `$${tail}`);
         if (Array.isArray(nodes)) expect(checkPath(`$${tail}`)).toBeUndefined();
         else expect(nodes).toMatchObject({ code: "ERR_DECISION" });
