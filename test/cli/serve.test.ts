@@ -56,7 +56,7 @@ test("serves, says where clients connect, keeps what runs when a reload fails, r
   writeFileSync(config, "listen: 127.0.0.1:0\nservers: {crm: {url: http://127.0.0.1:9/mcp, trsut: partner}}\n");
   child.kill("SIGHUP");
   await says("stderr", /^Not reloaded: the running configuration and policy stay\.$/m);
-  expect(said.stderr).toContain('sluice.yaml:2:47: error: unknown key "trsut". Did you mean "trust"? [config/unknown-key]');
+  expect(said.stderr).toContain('sluice.yaml:2:46: error: unknown key "trsut". Did you mean "trust"? [config/unknown-key]');
   expect((await fetch(`${base}/readyz`)).status).toBe(200);
   expect((await fetch(`${base}/docs/mcp`, { method: "POST" })).status).toBe(404);
 
