@@ -49,10 +49,11 @@ export const ERRORS = {
   ERR_STAGE: { http: 200, rpc: -31403, public: "Blocked: an internal fault while judging the message." },
   ERR_AUDIT: { http: 200, rpc: -31403, public: "Blocked: the audit record could not be written." },
   // The hop to the server.
-  ERR_UPSTREAM: { http: 502, rpc: -31502, public: "The server could not be reached." },
+  ERR_UPSTREAM: { http: 502, rpc: -31502, public: "The server could not be reached, or broke off." },
   ERR_UPSTREAM_TIMEOUT: { http: 504, rpc: -31504, public: "The server did not answer in time." },
   ERR_UPSTREAM_ANSWER: { http: 502, rpc: -31502, public: "The server's answer is not valid MCP and was withheld." },
-  ERR_UPSTREAM_CREDENTIAL: { http: 502, rpc: -31502, public: "The server refused the credentials that it was given." },
+  ERR_UPSTREAM_CREDENTIAL: { http: 502, rpc: -31502, public: "The server refused the credentials that the gateway gave it." },
+  ERR_UPSTREAM_REFUSED: { http: 502, rpc: -31502, public: "The server refused the request." },
   ERR_CLIENT_GONE: { http: 499, rpc: -32603, public: "The client closed the connection." },
 } as const satisfies Record<string, ErrorSpec>;
 

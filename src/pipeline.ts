@@ -60,7 +60,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
     case "empty":
       return reply.empty(status, headers);
     case "refusal":
-      return exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: `status ${status}` }, answer.value);
+      return exits.fault(hop, { code: "ERR_UPSTREAM_REFUSED", detail: `status ${status}` }, answer.value);
     case "json": {
       const message = await readMessage(body, stages.limits);
       if (!message.ok) return exits.fault(hop, message.failure, answer.value);

@@ -94,8 +94,9 @@ export class Recorder {
     const server = exchange.server.name;
     if (failure.code === "ERR_UPSTREAM_CREDENTIAL") metrics.credentialFailure(server);
     else if (failure.code === "ERR_UPSTREAM" || failure.code === "ERR_UPSTREAM_TIMEOUT") metrics.upstreamError(server, failure.code);
-    else if (failure.code !== "ERR_CLIENT_GONE") metrics.unexpectedAnswer(server);
-    log.warn({ server, code: failure.code, detail: failure.detail, status, decision_id: decisionId }, "no usable answer from the server");
+    else if (failure.code === "ERR_UPSTREAM_ANSWER") metrics.unexpectedAnswer(server);
+    const level = failure.code === "ERR_UPSTREAM_REFUSED" || failure.code === "ERR_CLIENT_GONE" ? "debug" : "warn";
+    log[level]({ server, code: failure.code, detail: failure.detail, status, decision_id: decisionId }, "no usable answer from the server");
     this.#write({
       ...this.#exchangeHead(exchange, decisionId),
       direction: "server_to_client",

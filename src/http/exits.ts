@@ -64,9 +64,14 @@ export class Exits {
   fault(hop: Hop, failure: Failure, answer?: Answer): void {
     const status = answer !== undefined && answer.status >= 400 ? answer.status : undefined;
     const code = status === 401 || status === 403 ? "ERR_UPSTREAM_CREDENTIAL" : upstreamCode(failure);
+    // Only where the client's own credentials go through is it the client that can answer a challenge.
+    const challenged = hop.exchange.server.authorization === "passthrough";
+    const headers = challenged
+      ? answer?.headers
+      : answer?.headers.filter((_, at, all) => all[at - (at % 2)]?.toLowerCase() !== "www-authenticate");
     const id = this.#unanswered(hop, { ...failure, code }, answer?.status);
     if (hop.call.gone.aborted) return hop.call.reply.break();
-    hop.call.reply.refuse(code, hop.asked?.id, { decision_id: id }, status, answer?.headers);
+    hop.call.reply.refuse(code, hop.asked?.id, { decision_id: id }, status, headers);
   }
 
   /** A stream has ended. A request that still waits gets an error, unless the client can resume the stream. */
