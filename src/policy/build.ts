@@ -14,6 +14,9 @@ import { checkPlan } from "./plan-check.ts";
 import { ABOUT, DECISION } from "./engine.ts";
 import { aboutRego, mainRego, type About } from "./main-rego.ts";
 import { findOpa, runOpa, type Opa } from "./opa.ts";
+import { readModes } from "./modes.ts";
+import type { Place, TreePath } from "./operator-data.ts";
+import { readWaivers } from "./waivers.ts";
 import type { CheckPath } from "./rule-check.ts";
 import type { Locate } from "./settings.ts";
 import { checkSources, placer, type CheckedSources, type CheckTools } from "./source-check.ts";
@@ -120,7 +123,10 @@ async function checkIn(stage: string, sources: Sources, opa: Opa, deps: BuildDep
     checkPath: deps.checkPath,
   };
   const checked = await checkSources(sources, tools);
-  return { ...checked, problems: [...sources.problems, ...checked.problems] };
+  const place = (path: TreePath): Place => sources.data.place(path) ?? { file: "policy" };
+  const { problems: wrongWaivers } = readWaivers(sources.data.tree["waivers"], place);
+  const { problems: wrongModes } = readModes(sources.data.tree["modes"], checked.packages, place);
+  return { ...checked, problems: [...sources.problems, ...wrongWaivers, ...wrongModes, ...checked.problems] };
 }
 
 function generated(config: Config, sources: Sources, checked: CheckedSources): [string, string][] {

@@ -186,7 +186,9 @@ function toRule({ policy, effect, id, fields }: Element, titles: Readonly<Record
 
 function capped(message: string): string {
   if (message.length <= MESSAGE_LENGTH) return message;
-  return [...message.slice(0, 2 * MESSAGE_LENGTH)].slice(0, MESSAGE_LENGTH).join("");
+  return Array.from(message.slice(0, 2 * MESSAGE_LENGTH))
+    .slice(0, MESSAGE_LENGTH)
+    .join("");
 }
 
 function toRedaction({ id, fields }: Element): Redaction {

@@ -110,7 +110,7 @@ export function describe(error: unknown): string {
   const text =
     typeof error === "string" ? error : typeof error === "object" && error !== null && "message" in error ? String(error.message) : "";
   const known = /conflict|out of memory|memory access|unreachable|call stack|built-in|recursion|illegal|json/i.exec(text)?.[0];
-  const place = /[\w./-]+\.rego:\d+(?::\d+)?/.exec(text)?.[0];
+  const place = /(?:\b[AB]\/)?([\w./-]+\.rego:\d+)/.exec(text)?.[1];
   return `the engine stopped (${(known ?? "fault").toLowerCase()}${place === undefined ? "" : ` at ${place}`})`;
 }
 

@@ -10,7 +10,7 @@ import type { About } from "./main-rego.ts";
 import { isTree } from "./tree.ts";
 
 /** Enough for the engine's compiler to notice what runs often. */
-const WARM_UP_ROUNDS = 50;
+const WARM_UP_ROUNDS = 100;
 
 type Judge = (
   makeInput: (nonce: string) => ArrayBuffer,

@@ -32,6 +32,7 @@ export interface OperatorFolder {
 export function readOperatorFolder(root: string): OperatorFolder {
   const files: OperatorFile[] = [];
   const problems: Problem[] = [];
+  let bytes = 0;
   const walk = (folder: string, prefix: string, parents: readonly string[]): void => {
     const real = realpathSync(folder);
     if (parents.includes(real) || parents.length >= MAX_DEPTH) {
@@ -45,10 +46,13 @@ export function readOperatorFolder(root: string): OperatorFolder {
       if (stat === undefined) problems.push(problemAt(origin, "policy/folder", "This symbolic link leads nowhere."));
       else if (stat.isDirectory()) walk(origin, posix.join(prefix, name), [...parents, real]);
       else if (!stat.isFile() || !isPolicyFile(name)) problems.push(unexpectedFile(origin));
-      else if (stat.size > MAX_BYTES || files.length >= MAX_FILES) {
+      else if (bytes + stat.size > MAX_BYTES || files.length >= MAX_FILES) {
         problems.push(problemAt(origin, "policy/folder", "The policy folder is too large."));
         return;
-      } else files.push({ name: posix.join(prefix, name), origin, bytes: readFileSync(origin) });
+      } else {
+        bytes += stat.size;
+        files.push({ name: posix.join(prefix, name), origin, bytes: readFileSync(origin) });
+      }
     }
   };
   try {

@@ -35,5 +35,5 @@ export async function checkPlan(file: string, sources: Sources, checked: Checked
   }
   const data = { ...sources.shippedData, ...sources.data.tree, firewall: { revision: sources.revision } };
   const place = placer(sources);
-  return [...[...dead.values()], ...missingData(plan.value, data)].map((slip) => place.slip(slip));
+  return [...dead.values(), ...missingData(plan.value, data)].map((slip) => place.slip(slip));
 }

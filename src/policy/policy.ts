@@ -23,6 +23,7 @@ import type { Place, TreePath } from "./operator-data.ts";
 import { packageRoot } from "./shipped.ts";
 import type { Locate } from "./settings.ts";
 import { configuredSettings } from "./stage.ts";
+import { isTree, type Tree } from "./tree.ts";
 import { readWaivers, type Waiver } from "./waivers.ts";
 import { compileWasm } from "./wasm.ts";
 
@@ -94,7 +95,7 @@ export async function stagePolicy(config: Config, folder: string, deps: PolicyDe
 interface Obtained {
   readonly source: Buffer | string;
   readonly warnings: readonly Problem[];
-  place(path: TreePath): Place;
+  readonly place: (path: TreePath) => Place;
 }
 
 async function obtainBundle(config: Config, deps: PolicyDeps, fresh = false): Promise<Result<Obtained, Problem[]>> {
@@ -126,6 +127,9 @@ async function activate(config: Config, deps: PolicyDeps, obtained: Obtained): P
     fail([{ file: config.policy.path ?? config.file ?? "configuration", severity: "error", check, message }]);
   const bundle = await readBundle(obtained.source);
   if (!bundle.ok) return refuse("policy/bundle", bundle.failure);
+  const planted = plantedData(bundle.value.data);
+  if (planted !== undefined)
+    return refuse("policy/reserved-data", `The bundle has data under \`${planted}\`, which could grant or hide rules.`);
   const module = compileWasm(bundle.value.wasm);
   if (module === undefined) return refuse("policy/bundle", "The bundle's WebAssembly cannot be compiled.");
   const nonce = deps.nonce ?? randomUUID;
@@ -189,6 +193,14 @@ function judgeWith(
   } catch (error) {
     return errorDecision("ERR_POLICY_FAULT", describe(error), revision);
   }
+}
+
+/** Data beside the rules can grant, or be hidden by them, without a word; a bundle that Sluice built has none. */
+function plantedData(data: Tree): string | undefined {
+  if (Object.hasOwn(data, "policies")) return "policies";
+  if (Object.hasOwn(data, "lib")) return "lib";
+  const other = Object.keys(isTree(data["firewall"]) ? data["firewall"] : {}).find((key) => key !== "revision");
+  return other === undefined ? undefined : `firewall.${other}`;
 }
 
 /** A bundle holds the settings that it was built with; serving it with others would quietly ignore those. */

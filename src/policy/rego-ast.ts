@@ -113,7 +113,8 @@ function toModule(file: string, json: unknown): RegoModule {
 
 /** Name of the rule that a head belongs to: `head.name` is missing for some forms, the first part of its ref never is. */
 export function ruleName(rule: RegoRule): string {
-  return String(rule.head.ref?.[0]?.value ?? "");
+  const first = rule.head.ref?.[0]?.value;
+  return typeof first === "string" ? first : "";
 }
 
 export function isTerm(value: unknown): value is Term {

@@ -21,7 +21,7 @@ export interface WasmPolicy {
 }
 
 interface Sdk {
-  readonly default: { loadPolicySync(module: WasmModule, memory: { initial: number; maximum: number }): WasmPolicy };
+  readonly default: { readonly loadPolicySync: (module: WasmModule, memory: { initial: number; maximum: number }) => WasmPolicy };
 }
 
 // `loadPolicySync` cannot be imported by name from the SDK's ES module: only its default export has it.
