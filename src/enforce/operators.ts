@@ -44,7 +44,13 @@ export function strongest(one: RedactWith, other: RedactWith): RedactWith {
  */
 export async function standIns(removed: readonly Removed[], keys: RedactionKeys, ordinals: Ordinals): Promise<string[]> {
   const numbered = removed.filter((one) => one.with === "replace" && !isStandIn(one, keys));
-  const values = numbered.map(({ label, text }) => ({ label, digest: digest(keys, label, text).toString("base64url") }));
+  // Messages repeat themselves, and a digest costs more than a look-up.
+  const digests = new Map<string, string>();
+  const values = numbered.map(({ label, text }) => {
+    const known = digests.get(`${label} ${text}`) ?? digest(keys, label, text).toString("base64url");
+    digests.set(`${label} ${text}`, known);
+    return { label, digest: known };
+  });
   const numbers = values.length === 0 ? [] : await ordinals(values);
   if (numbers.length !== values.length) throw new Error("the numbering answered another number of values");
   const byRemoved = new Map(numbered.map((one, index) => [one, numbers[index]]));

@@ -30,7 +30,17 @@ export function decide(
 export function workOn(document: JsonDocument, decision: Decision, part: Partial<EnforceWork> = {}): EnforceWork {
   const store = new MemoryStore(() => 0);
   const ordinals: EnforceWork["ordinals"] = (values) => store.ordinals("flow", values);
-  return { document, base: 0, findings: detect(document), decision, detect, limits: LIMITS, ordinals, keys: KEYS, ...part };
+  return {
+    document,
+    base: 0,
+    findings: part.findings ?? detect(document),
+    decision,
+    detect,
+    limits: LIMITS,
+    ordinals,
+    keys: KEYS,
+    ...part,
+  };
 }
 
 /** The text that leaves, or the failure. */
