@@ -72,7 +72,8 @@ function trimmed(authority: string): string[] {
 }
 
 function readAuthority(scheme: string, authority: string): UrlReading | undefined {
-  if (authority === "") return scheme === "" || (SPECIAL.has(scheme) && scheme !== "file") ? undefined : { scheme, host: "", credentials: false };
+  if (authority === "")
+    return scheme === "" || (SPECIAL.has(scheme) && scheme !== "file") ? undefined : { scheme, host: "", credentials: false };
   const credentials = authority.includes("@");
   // A scheme of somebody's own has no rules for hosts; whoever resolves it will most likely do as for http.
   const url = `${SPECIAL.has(scheme) && scheme !== "file" ? scheme : "http"}://${authority}`;

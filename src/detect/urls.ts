@@ -67,7 +67,10 @@ export function findUrls(document: JsonDocument, cap: number): { list: UrlFacts[
 function readingsAt(walked: WalkedText, at: number, begin: string): UrlReading[] {
   const { text } = walked;
   const colon = begin.indexOf(":");
-  const scheme = begin.slice(0, Math.max(colon, 0)).replaceAll(/[\t\r\n]/g, "").toLowerCase();
+  const scheme = begin
+    .slice(0, Math.max(colon, 0))
+    .replaceAll(/[\t\r\n]/g, "")
+    .toLowerCase();
   const { behind, cut } = textFrom(text, at + colon + 1, startsPiece(text, at));
   const alone = startsPiece(text, at) && !cut && !behind.includes(" ");
   const slashes = /^[\t\r\n/\\]*/.exec(behind)?.[0] ?? "";

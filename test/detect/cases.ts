@@ -31,7 +31,17 @@ export const CASES: Readonly<Record<string, KindCases>> = {
       ["judy@gmail.\u0441om", "judy@gmail.\u0441om"],
       ["user_1@123.example.net"],
     ],
-    quiet: ["@types/node", "icon@2x.png", "lodash@4.17.21", "user@localhost", "a @ b.com", "@example.com", "x@", "john.@example.com", "@Injectable()"],
+    quiet: [
+      "@types/node",
+      "icon@2x.png",
+      "lodash@4.17.21",
+      "user@localhost",
+      "a @ b.com",
+      "@example.com",
+      "x@",
+      "john.@example.com",
+      "@Injectable()",
+    ],
   },
   card: {
     fires: [
@@ -61,8 +71,25 @@ export const CASES: Readonly<Record<string, KindCases>> = {
     ],
   },
   us_ssn: {
-    fires: [["123-45-6789"], ["078 05 1120"], ["SSN: 123456789", "123456789"], ["social_security_number=219099999", "219099999"], ["ssn\\n123-45-6789", "123-45-6789"]],
-    quiet: ["000-12-3456", "666-12-3456", "912-34-5678", "123-00-4567", "123-45-0000", "123-45 6789", "123456789", "1-123-45-6789", "123-45-67890", "lesson 123456789"],
+    fires: [
+      ["123-45-6789"],
+      ["078 05 1120"],
+      ["SSN: 123456789", "123456789"],
+      ["social_security_number=219099999", "219099999"],
+      ["ssn\\n123-45-6789", "123-45-6789"],
+    ],
+    quiet: [
+      "000-12-3456",
+      "666-12-3456",
+      "912-34-5678",
+      "123-00-4567",
+      "123-45-0000",
+      "123-45 6789",
+      "123456789",
+      "1-123-45-6789",
+      "123-45-67890",
+      "lesson 123456789",
+    ],
   },
   iban: {
     fires: [
@@ -73,7 +100,13 @@ export const CASES: Readonly<Record<string, KindCases>> = {
       ["IBAN:CH93-0076-2011-6238-5295-7.", "CH93-0076-2011-6238-5295-7"],
       ["\\nDE89370400440532013000", "DE89370400440532013000"],
     ],
-    quiet: ["DE89370400440532013001", "GB82 WEST 1234 5698 7654", "ZZ89370400440532013000", "XDE89370400440532013000", "DE893704004405320130001"],
+    quiet: [
+      "DE89370400440532013001",
+      "GB82 WEST 1234 5698 7654",
+      "ZZ89370400440532013000",
+      "XDE89370400440532013000",
+      "DE893704004405320130001",
+    ],
   },
   phone: {
     fires: [
@@ -89,10 +122,27 @@ export const CASES: Readonly<Record<string, KindCases>> = {
       ["2024 415-555-2671", "415-555-2671"],
       ["+33 1 42 68 53 00 +33 1 42 68 53 01", "+33 1 42 68 53 00"],
     ],
-    quiet: ["4155552671", "2024-01-01", "12.34.5678", "+1", "phone_id 12345678", "1.234567890", "order 1234567890123", "192.168.100.200", "+999 123 456 789", "123-45-6789"],
+    quiet: [
+      "4155552671",
+      "2024-01-01",
+      "12.34.5678",
+      "+1",
+      "phone_id 12345678",
+      "1.234567890",
+      "order 1234567890123",
+      "192.168.100.200",
+      "+999 123 456 789",
+      "123-45-6789",
+    ],
   },
   ipv4: {
-    fires: [["8.8.8.8"], ["http://10.1.2.3:8080/x", "10.1.2.3"], ["from 203.0.113.9.", "203.0.113.9"], ["10.0.0.0/8", "10.0.0.0"], ["...1.2.3.4", "1.2.3.4"]],
+    fires: [
+      ["8.8.8.8"],
+      ["http://10.1.2.3:8080/x", "10.1.2.3"],
+      ["from 203.0.113.9.", "203.0.113.9"],
+      ["10.0.0.0/8", "10.0.0.0"],
+      ["...1.2.3.4", "1.2.3.4"],
+    ],
     quiet: [
       "version 1.2.3.4",
       "v1.2.3.4",
@@ -120,7 +170,12 @@ export const CASES: Readonly<Record<string, KindCases>> = {
     quiet: [`commit ${"0123456789abcdef".repeat(3).slice(0, 40)}`, filler(40), `secret key: ${filler(41)}`],
   },
   github_token: {
-    fires: [[`ghp_${filler(36)}`], [`ghs_${filler(36)}`], [`token=github_pat_${filler(82)}.`, `github_pat_${filler(82)}`]],
+    fires: [
+      [`ghp_${filler(36)}`],
+      [`ghs_${filler(36)}`],
+      [`ghs__${filler(36)}`],
+      [`token=github_pat_${filler(82)}.`, `github_pat_${filler(82)}`],
+    ],
     quiet: ["ghp_short", `ghx_${filler(36)}`, `ghp_${"x".repeat(36)}`],
   },
   slack_token: {
@@ -136,7 +191,11 @@ export const CASES: Readonly<Record<string, KindCases>> = {
     quiet: [`pk_live_${filler(24)}`, "sk_live_", "sk_test_..."],
   },
   openai_key: {
-    fires: [[`sk-proj-${filler(20)}T3BlbkFJ${filler(20)}`], [`sk-${filler(20)}T3BlbkFJ${filler(20)}`], [`"sk-${filler(32)}"`, `sk-${filler(32)}`]],
+    fires: [
+      [`sk-proj-${filler(20)}T3BlbkFJ${filler(20)}`],
+      [`sk-${filler(20)}T3BlbkFJ${filler(20)}`],
+      [`"sk-${filler(32)}"`, `sk-${filler(32)}`],
+    ],
     quiet: [`task-${filler(32)}`, "sk-proj-", "sk-learn", `sk-${"x".repeat(40)}`],
   },
   anthropic_key: {
@@ -153,7 +212,12 @@ export const CASES: Readonly<Record<string, KindCases>> = {
       [`-----BEGIN PRIVATE KEY-----\n${body}`],
       [`-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B\n\n${body}\n-----END RSA PRIVATE KEY-----`],
     ],
-    quiet: ["-----BEGIN PRIVATE KEY-----", "a file with -----BEGIN PRIVATE KEY----- in its first line", pem("CERTIFICATE"), pem("PUBLIC KEY")],
+    quiet: [
+      "-----BEGIN PRIVATE KEY-----",
+      "a file with -----BEGIN PRIVATE KEY----- in its first line",
+      pem("CERTIFICATE"),
+      pem("PUBLIC KEY"),
+    ],
   },
   jwt: {
     fires: [

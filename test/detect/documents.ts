@@ -18,5 +18,6 @@ export const SPELLINGS: Readonly<Record<string, (text: string) => string>> = {
   plain: JSON.stringify,
   unicode: unicodeSpelling,
   slashes: slashSpelling,
-  "unicode punctuation": (text) => JSON.stringify(text).replaceAll(/[@.:+-]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`),
+  "unicode punctuation": (text) =>
+    JSON.stringify(text).replaceAll(/[@.:+-]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`),
 };

@@ -36,7 +36,8 @@ const RANGES: readonly { brand: string; from: string; to: string; lengths: reado
   { brand: "maestro", from: "67", to: "67", lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
 ];
 
-const LABEL = /\b(?:cards?|credit|debit|visa|master ?card|amex|american express|discover|diners|jcb|union ?pay|maestro|pan|cc|ccn|cc ?num(?:ber)?|kreditkarte|karte|carte|tarjeta|cart[aã]o|carta)\b/;
+const LABEL =
+  /\b(?:cards?|credit|debit|visa|master ?card|amex|american express|discover|diners|jcb|union ?pay|maestro|pan|cc|ccn|cc ?num(?:ber)?|kreditkarte|karte|carte|tarjeta|cart[aã]o|carta)\b/;
 
 /** ISO/IEC 7812-1: at most nineteen digits; below thirteen only Maestro, and that only with a label. */
 const LEAST = 12;

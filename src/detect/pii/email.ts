@@ -25,7 +25,19 @@ const SPACED_SCRIPTS =
 /** A last label of Latin and look-alike letters is a suffix in disguise ("\u0441om"). */
 const DISGUISED = /\.(?=[^.]*[a-z])(?=[^.]*[\p{Script=Greek}\p{Script=Cyrillic}])[^.]+$/u;
 /** RFC 2606, RFC 6762 and what companies use inside: no public suffix, but addresses all the same. */
-const PRIVATE_SUFFIXES = new Set(["internal", "local", "localdomain", "corp", "lan", "intranet", "home", "test", "example", "invalid", "onion"]);
+const PRIVATE_SUFFIXES = new Set([
+  "internal",
+  "local",
+  "localdomain",
+  "corp",
+  "lan",
+  "intranet",
+  "home",
+  "test",
+  "example",
+  "invalid",
+  "onion",
+]);
 
 export const email: Detector = {
   kind: "email",

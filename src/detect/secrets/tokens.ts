@@ -34,7 +34,7 @@ const FORMATS: readonly TokenFormat[] = [
     description: "GitHub token (personal, OAuth, app, refresh, fine-grained)",
     label: "GITHUB_TOKEN",
     source: "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github",
-    gate: "gh[pousr]_[0-9A-Za-z]|github_pat_",
+    gate: "gh[pousr]_|github_pat_",
     pattern: "gh[pousr]_[A-Za-z0-9_]{36,}|github_pat_[A-Za-z0-9_]{22,}",
     startsWord: false,
   },
