@@ -1,0 +1,48 @@
+/**
+ * The shipped settings: complete, sound by their own schema, and a schema that refuses what it does not name.
+ */
+import Ajv from "ajv/dist/2020.js";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { packNames, readJson } from "./rules.ts";
+
+type Schema = Record<string, unknown> & { properties: Record<string, Record<string, unknown>> };
+
+describe.each([...packNames])("the settings of %s", (pack) => {
+  const schema = readJson(pack, "settings.schema.json") as Schema;
+  const defaults = readJson(pack, "settings.json") as Record<string, unknown>;
+  const validators: readonly (readonly [string, (value: unknown) => boolean])[] = [
+    ["zod", (value) => z.fromJSONSchema(schema).safeParse(value).success],
+    ["ajv", (value) => new Ajv.default({ strict: true }).validate(schema, value)],
+  ];
+
+  it.each(validators)("are sound by their schema, as %s reads it", (_name, accepts) => {
+    expect(accepts(defaults)).toBe(true);
+  });
+
+  it.each(validators)("refuse an unknown name, as %s reads the schema", (_name, accepts) => {
+    expect(accepts({ ...defaults, tols: [] })).toBe(false);
+  });
+
+  it.each(validators)("refuse a wrong type for every setting, as %s reads the schema", (_name, accepts) => {
+    const taken = Object.keys(defaults).filter((name) => accepts({ ...defaults, [name]: 7 }));
+    expect(taken).toEqual([]);
+  });
+
+  it("have a default and a description for every setting", () => {
+    expect(Object.keys(defaults).toSorted()).toEqual(Object.keys(schema.properties).toSorted());
+    const bare = Object.entries(schema.properties).filter(([, property]) => typeof property["description"] !== "string");
+    expect(bare).toEqual([]);
+  });
+});
+
+describe("the table of personal data", () => {
+  const defaults = readJson("pii", "settings.json") as Record<string, Record<string, Record<string, string>>>;
+
+  it("has a row for kinds that it does not name, at every trust and in every direction", () => {
+    const missing = ["client_to_server", "server_to_client", "list_items"].flatMap((place) =>
+      ["internal", "partner", "third_party"].filter((trust) => defaults[place]?.[trust]?.["other"] === undefined),
+    );
+    expect(missing).toEqual([]);
+  });
+});
