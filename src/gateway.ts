@@ -25,7 +25,7 @@ import { createLogger, faultName, type Logger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { carry } from "./pipeline.ts";
 import { loadPolicy, type Policy, type PolicyDeps } from "./policy/policy.ts";
-import { guarded, jsonLimits, type Stages } from "./stages.ts";
+import { guarded, type Judgement, jsonLimits, type Stages } from "./stages.ts";
 import { Conversation } from "./state/conversation.ts";
 import { MemoryStore } from "./state/memory.ts";
 import { forward, forwardOwn, type ForwardParts } from "./upstream/forward.ts";
@@ -41,6 +41,13 @@ export interface Gateway {
   reopenAudit(): void;
   /** Stops listening, lets calls under way finish for `graceMs`, then breaks what is left. */
   close(graceMs?: number): Promise<void>;
+}
+
+export interface GatewayOptions extends PolicyDeps {
+  /** Puts something in a judging stage's place, within the guard that every stage stands in. Tests break stages with it. */
+  readonly judgement?: (real: Judgement) => Judgement;
+  /** Longest time that a judging stage may take, in milliseconds. */
+  readonly stageMs?: number;
 }
 
 /** What outlives a reload. */
@@ -65,7 +72,7 @@ const OWN_ANSWER_MS = 10_000;
 const CLOSE_GRACE_MS = 5_000;
 
 /** Starts serving. Fails with everything that is wrong, and then nothing listens. */
-export async function startGateway(config: Config, options: PolicyDeps = {}): Promise<Result<Gateway, readonly Problem[]>> {
+export async function startGateway(config: Config, options: GatewayOptions = {}): Promise<Result<Gateway, readonly Problem[]>> {
   const log = createLogger(config.log.level);
   const loaded = await loadPolicy(config, options);
   if (!loaded.ok) return loaded;
@@ -104,7 +111,7 @@ export async function startGateway(config: Config, options: PolicyDeps = {}): Pr
   const port = (server.address() as AddressInfo).port;
   const activate = (next: Config, policy: Policy): void => {
     hosts = hostRules(next, port);
-    current = compose(next, policy, hosts, lasting);
+    current = compose(next, policy, hosts, lasting, options);
     lasting.metrics.policyActive(policy.revision);
   };
   activate(config, loaded.value);
@@ -138,7 +145,7 @@ export async function startGateway(config: Config, options: PolicyDeps = {}): Pr
 }
 
 /** Builds the stages for one configuration and policy. */
-function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Lasting): Current {
+function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Lasting, options: GatewayOptions): Current {
   const { store, sink, metrics, log, keys } = lasting;
   const limits = jsonLimits(config);
   const recorder = new Recorder({
@@ -165,7 +172,8 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
     },
   });
   const detect = createDetect({ maxFindings: config.limits.findings });
-  const judgement = createJudgement({ config, limits, policy, detect, store, keys });
+  const real = createJudgement({ config, limits, policy, detect, store, keys });
+  const judgement = options.judgement === undefined ? real : options.judgement(real);
   return {
     config,
     policy,
@@ -177,7 +185,7 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
       admission,
       exits,
       recorder,
-      judgement: guarded(judgement, STAGE_MS),
+      judgement: guarded(judgement, options.stageMs ?? STAGE_MS),
       forward: async (call, exchange, leaving) => {
         const answer = await forward(hop, call, exchange, leaving);
         const session = answer.ok && exchange.era === "legacy" ? sessionIn(answer.value.headers) : undefined;

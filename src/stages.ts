@@ -12,7 +12,7 @@ import type { Call } from "./http/call.ts";
 import type { Exits } from "./http/exits.ts";
 import type { JsonLimits } from "./mcp/json.ts";
 import { faultName } from "./observe/logger.ts";
-import type { Decision } from "./policy/decision.ts";
+import type { Decision, Effect } from "./policy/decision.ts";
 import type { Conversation } from "./state/conversation.ts";
 import type { Exchange, Outcome, Transaction } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
@@ -64,39 +64,41 @@ export function guarded(judgement: Judgement, ms: number): Judgement {
     return value;
   };
   return {
-    detect: (transaction) =>
-      run(
-        "detect",
-        (findings) => Array.isArray(findings?.list),
-        () => judgement.detect(transaction),
-      ),
-    enrich: (transaction, findings) =>
-      run(
-        "enrich",
-        (facts) => typeof facts?.phase === "string",
-        () => judgement.enrich(transaction, findings),
-      ),
-    decide: (transaction, facts, findings) =>
-      run(
-        "decide",
-        (decision) => typeof decision?.effect === "string" && Array.isArray(decision.matched),
-        () => judgement.decide(transaction, facts, findings),
-      ),
+    detect: (transaction) => run("detect", isFindings, () => judgement.detect(transaction)),
+    enrich: (transaction, findings) => run("enrich", isFacts, () => judgement.enrich(transaction, findings)),
+    decide: (transaction, facts, findings) => run("decide", isDecision, () => judgement.decide(transaction, facts, findings)),
     enforce: (transaction, facts, findings, decision) =>
       run(
         "enforce",
-        (outcome) => isOutcome(outcome, decision),
+        (outcome) => isOutcome(outcome, transaction, decision),
         () => judgement.enforce(transaction, facts, findings, decision),
       ),
   };
 }
 
-const PASSING: ReadonlySet<string> = new Set(["allow", "redact", "rewrite"]);
+const PASSING: ReadonlySet<unknown> = new Set<Effect>(["allow", "redact", "rewrite"]);
+const BLOCKING: ReadonlySet<unknown> = new Set<Effect>(["hold", "deny", "error"]);
 
-/** Bytes leave only with an effect that lets them, of the outcome and of the decision behind it. */
-function isOutcome(outcome: Outcome | undefined, decision: Decision): boolean {
-  if (typeof outcome?.effect !== "string") return false;
-  if (outcome.bytes === undefined) return !PASSING.has(outcome.effect) && typeof outcome.reason === "string";
+function isFindings(findings: Findings | undefined): boolean {
+  return Array.isArray(findings?.list) && typeof findings.capped === "boolean";
+}
+
+function isFacts(facts: Facts | undefined): boolean {
+  return typeof facts?.phase === "string" && Array.isArray(facts.urls) && Array.isArray(facts.destinations);
+}
+
+function isDecision(decision: Decision | undefined): boolean {
+  if (decision === undefined || decision === null) return false;
+  const { effect, matched, would, grants, redactions, rewrites, labels, limits } = decision;
+  return (
+    (PASSING.has(effect) || BLOCKING.has(effect)) && [matched, would, grants, redactions, rewrites, labels, limits].every(Array.isArray)
+  );
+}
+
+/** Bytes leave only with an effect that lets them, of the outcome and of the very decision behind it. */
+function isOutcome(outcome: Outcome | undefined, transaction: Transaction, decision: Decision): boolean {
+  if (outcome?.decisionId !== transaction.decisionId || outcome.decision !== decision || !Array.isArray(outcome.rules)) return false;
+  if (outcome.bytes === undefined) return BLOCKING.has(outcome.effect) && typeof outcome.reason === "string";
   return Buffer.isBuffer(outcome.bytes) && outcome.bytes.length > 0 && PASSING.has(outcome.effect) && PASSING.has(decision.effect);
 }
 

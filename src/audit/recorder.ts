@@ -5,7 +5,7 @@
 import type { Config } from "../config/config.ts";
 import type { Failure } from "../errors.ts";
 import { targetOf } from "../mcp/methods.ts";
-import type { Logger } from "../observe/logger.ts";
+import { faultName, type Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { type Asked, type Exchange, type Outcome, type Transaction, withheld } from "../transaction.ts";
 import { auditFindings, auditRules, type AuditRecord, printable, printableUri } from "./record.ts";
@@ -52,8 +52,16 @@ export class Recorder {
   message(transaction: Transaction, outcome: Outcome, startedTicks: number): Outcome {
     const { metrics, ticks } = this.#parts;
     const elapsed = ticks() - startedTicks;
-    const written = this.#write(this.#messageRecord(transaction, outcome, elapsed));
-    const final = written ? outcome : withheld(transaction, { code: "ERR_AUDIT" });
+    let final = outcome;
+    let record: AuditRecord;
+    try {
+      record = this.#messageRecord(transaction, outcome, elapsed);
+    } catch (fault) {
+      // What cannot be described is not let through, and is on record all the same.
+      final = withheld(transaction, { code: "ERR_AUDIT", detail: `record: ${faultName(fault)}` });
+      record = this.#messageRecord(transaction, final, elapsed);
+    }
+    if (!this.#write(record)) final = withheld(transaction, { code: "ERR_AUDIT" });
     const method = transaction.message.method ?? transaction.answers?.method;
     metrics.message(transaction.exchange.server.name, method, transaction.direction, final.effect, elapsed / 1000);
     if (final.reason === "ERR_UNASKED" && transaction.direction === "server_to_client")

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import type { AuditRecord } from "../../src/audit/record.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
-import { type Gateway, startGateway } from "../../src/gateway.ts";
+import { type Gateway, type GatewayOptions, startGateway } from "../../src/gateway.ts";
 
 export interface TestGateway {
   readonly gateway: Gateway;
@@ -19,7 +19,7 @@ export interface TestGateway {
 }
 
 /** `config`: YAML without `listen`, `audit` and `log`. `files`: more files for the folder, by relative path. */
-export async function openGateway(config: string, files: Record<string, string> = {}): Promise<TestGateway> {
+export async function openGateway(config: string, files: Record<string, string> = {}, options: GatewayOptions = {}): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -31,7 +31,7 @@ export async function openGateway(config: string, files: Record<string, string> 
   writeFileSync(configFile, `${common.join("\n")}\n${config}\n`);
   const loaded = await loadConfig(configFile);
   if (!loaded.ok) throw new Error(loaded.failure.map(formatProblem).join("\n"));
-  const started = await startGateway(loaded.value.config, { locate: loaded.value.locate });
+  const started = await startGateway(loaded.value.config, { locate: loaded.value.locate, ...options });
   if (!started.ok) throw new Error(started.failure.map(formatProblem).join("\n"));
   const gateway = started.value;
   return {
