@@ -196,8 +196,9 @@ function toRedaction({ id, fields }: Element): Redaction {
   return {
     rule: id,
     with: fields["with"] as RedactWith,
-    ...(findings === undefined ? {} : { findings }),
-    ...(kinds === undefined ? {} : { kinds }),
+    // Sets come in the engine's own order.
+    ...(findings === undefined ? {} : { findings: findings.toSorted((a, b) => a - b) }),
+    ...(kinds === undefined ? {} : { kinds: kinds.toSorted() }),
     ...(path === undefined ? {} : { path }),
   };
 }

@@ -2,11 +2,9 @@
  * OPA's intermediate representation, as far as it is read here: functions, blocks and statements with their constants resolved.
  * Must not analyse.
  */
-import { createReadStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
-import { extract } from "tar-stream";
+import { readFile } from "node:fs/promises";
 import { fail, ok, type Result } from "../errors.ts";
+import { readArchive } from "./archive.ts";
 
 /** An operand: a local variable, or a constant. */
 export type Operand =
@@ -44,19 +42,9 @@ export interface Plan {
 
 /** Reads the plan out of a bundle that `opa build -t plan` wrote. */
 export async function readPlan(file: string): Promise<Result<Plan, string>> {
-  const chunks: Buffer[] = [];
-  const entries = extract();
-  entries.on("entry", (header, stream, next) => {
-    const wanted = header.name.replace(/^(\.?\/)+/, "") === "plan.json";
-    stream.on("data", (chunk) => {
-      if (wanted) chunks.push(chunk as Buffer);
-    });
-    stream.on("end", next);
-    stream.resume();
-  });
   try {
-    await pipeline(createReadStream(file), createGunzip(), entries);
-    const json = JSON.parse(Buffer.concat(chunks).toString("utf8")) as {
+    const text = (await readArchive(await readFile(file), ["plan.json"])).get("plan.json") ?? "";
+    const json = JSON.parse(text.toString()) as {
       static: { strings?: { value: string }[]; files?: { value: string }[] };
       funcs: { funcs: PlanFunction[] };
     };
