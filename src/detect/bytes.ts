@@ -15,6 +15,16 @@ for (let byte = 0x30; byte <= 0x39; byte += 1) CLASSES[byte] = DIGIT;
 for (let byte = 0x41; byte <= 0x5a; byte += 1) CLASSES[byte] = CLASSES[byte + 0x20] = LETTER;
 
 export const isDigit = (byte: number | undefined): boolean => byte !== undefined && CLASSES[byte] === DIGIT;
+/** The next digit from a place on, or the text's length. The loop in which clean text spends its time: nothing but a comparison a byte. */
+export function nextDigit(text: Buffer, from: number): number {
+  const { length } = text;
+  for (let at = from; at < length; at += 1) {
+    const byte = text[at] as number;
+    if (byte <= 0x39 && byte >= 0x30) return at;
+  }
+  return length;
+}
+
 export const isLetter = (byte: number | undefined): boolean => byte !== undefined && CLASSES[byte] === LETTER;
 export const isAlphanumeric = (byte: number | undefined): boolean => byte !== undefined && CLASSES[byte] !== 0;
 

@@ -2,7 +2,7 @@
  * Runs of digits in searched text: groups of digits with one space or hyphen between them, as long as they go on.
  * A byte loop, because a call into RE2 per candidate costs more than a hundred bytes of this. Must not judge what a run is.
  */
-import { isDigit } from "../bytes.ts";
+import { isDigit, nextDigit } from "../bytes.ts";
 
 /** One maximal run. `positions[i]` is the byte of digit i, `ends[g]` the number of digits up to the end of group g. */
 export interface DigitRun {
@@ -16,8 +16,7 @@ const HYPHEN = 0x2d;
 
 /** The runs with at least `least` digits, in order. */
 export function* digitRuns(text: Buffer, least: number): Generator<DigitRun> {
-  for (let at = 0; at < text.length; at += 1) {
-    if (!isDigit(text[at])) continue;
+  for (let at = nextDigit(text, 0); at < text.length; at = nextDigit(text, at)) {
     const end = runEnd(text, at);
     if (end - at >= least) {
       const run = readRun(text, at, end);

@@ -2,7 +2,7 @@
  * International bank account numbers: a country of the registry, its length, the mod-97 check and the country's own structure.
  */
 import { getCountrySpecifications, isValidIBAN } from "ibantools";
-import { continuesWord, isAlphanumeric, isDigit, isLetter } from "../bytes.ts";
+import { continuesWord, isAlphanumeric, isDigit, isLetter, nextDigit } from "../bytes.ts";
 import type { Detector, Match } from "../detector.ts";
 
 const SPACE = 0x20;
@@ -21,13 +21,13 @@ export const iban: Detector = {
   gate: `(?i:${[...LENGTHS.keys()].join("|")})[0-9]{2}[ -]?[0-9A-Za-z]{2}`,
   find(text, limit) {
     const matches: Match[] = [];
-    for (let at = 1; at + 14 < text.length && matches.length < limit; at += 1) {
-      if (!isDigit(text[at + 2]) || !isDigit(text[at + 3]) || !isLetter(text[at]) || !isLetter(text[at + 1])) continue;
-      if (continuesWord(text, at)) continue;
-      const match = accountAt(text, at);
-      if (match === undefined) continue;
-      matches.push(match);
-      at = match.end - 1;
+    // Two letters, two digits: look for the first digit, and go back.
+    for (let at = nextDigit(text, 3); at < text.length && matches.length < limit; ) {
+      const start = at - 2;
+      const begins = isDigit(text[at + 1]) && isLetter(text[at - 1]) && isLetter(text[start]) && !continuesWord(text, start);
+      const match = begins ? accountAt(text, start) : undefined;
+      if (match !== undefined) matches.push(match);
+      at = nextDigit(text, match?.end ?? at + 1);
     }
     return matches;
   },

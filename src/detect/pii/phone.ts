@@ -3,7 +3,7 @@
  * A bare run of digits is never a phone number without a label: it is nearly always an id.
  */
 import { getCountries, getCountryCallingCode, Metadata, parsePhoneNumberFromString } from "libphonenumber-js";
-import { continuesWord, isDigit, isLabelled } from "../bytes.ts";
+import { continuesWord, isDigit, isLabelled, nextDigit } from "../bytes.ts";
 import type { Detector, Match } from "../detector.ts";
 
 const PLUS = 0x2b;
@@ -42,17 +42,24 @@ export const phone: Detector = {
   gate: "\\+[ ./()-]{0,3}[0-9]|[0-9]{2}[ ./()-]{1,3}[0-9]{2}|[0-9]{7}",
   find(text, limit) {
     const matches: Match[] = [];
-    for (let at = 1; at < text.length && matches.length < limit; at += 1) {
-      const byte = text[at] as number;
-      if (byte !== PLUS && byte !== OPEN && !isDigit(byte)) continue;
-      const candidate = readCandidate(text, at);
+    for (let at = nextDigit(text, 0); at < text.length && matches.length < limit; ) {
+      const candidate = readCandidate(text, startBefore(text, at, matches.at(-1)?.end ?? 1));
       const match = digitsOf(candidate) >= LEAST ? judge(text, candidate) : undefined;
       if (match !== undefined) matches.push(match);
-      at = Math.max(at, (match?.end ?? candidate.next) - 1);
+      at = nextDigit(text, match?.end ?? Math.max(candidate.next, at + 1));
     }
     return matches;
   },
 };
+
+/** A plus up to three separators before the first digit, or an opening parenthesis directly before it, belongs to the number. */
+function startBefore(text: Buffer, digit: number, floor: number): number {
+  for (let at = digit - 1; at >= Math.max(floor, digit - 4); at -= 1) {
+    if (text[at] === PLUS) return at;
+    if (!SEPARATORS.has(text[at] as number)) break;
+  }
+  return digit - 1 >= floor && text[digit - 1] === OPEN ? digit - 1 : digit;
+}
 
 /** Groups of digits with separators, from a plus, an opening parenthesis or a digit on. */
 interface Candidate {

@@ -2,7 +2,7 @@
  * US social security numbers: 3-2-4 digits with hyphens or spaces, never from an area, group or serial that is not issued; nine
  * bare digits only behind a label. Must leave 9xx alone: those are ITINs.
  */
-import { continuesWord, isDigit, isLabelled, isLetter } from "../bytes.ts";
+import { continuesWord, isDigit, isLabelled, isLetter, nextDigit } from "../bytes.ts";
 import type { Detector, Match } from "../detector.ts";
 
 const SPACE = 0x20;
@@ -18,8 +18,7 @@ export const usSsn: Detector = {
   gate: "[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}|(?i:ssn|soc[a-z]*.?sec|payer.?id)",
   find(text, limit) {
     const matches: Match[] = [];
-    for (let at = 0; at < text.length && matches.length < limit; at += 1) {
-      if (!isDigit(text[at])) continue;
+    for (let at = nextDigit(text, 0); at < text.length && matches.length < limit; at = nextDigit(text, at)) {
       let end = at + 1;
       while (isDigit(text[end])) end += 1;
       const match = end - at === 3 ? formatted(text, at) : end - at === 9 ? bare(text, at, end) : undefined;
