@@ -62,6 +62,7 @@ async function build(tool, { cwd, pinned, binary, tooOld, progress }) {
 
   const partial = `${binary}.partial-${process.pid}`;
   fs.mkdirSync(path.dirname(binary), { recursive: true });
+  progress("go fetches and compiles the sources");
   const ldflags = tool.ldflags.endsWith("=") ? `${tool.ldflags}${pinned}` : tool.ldflags;
   const { code, output } = await run(
     go,

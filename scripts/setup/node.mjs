@@ -46,6 +46,7 @@ async function install(tools, home, progress) {
   fs.mkdirSync(partial, { recursive: true });
   fs.writeFileSync(path.join(partial, "package.json"), "{}\n");
   const npm = npmCommand(process.execPath);
+  progress(`npm fetches ${name}@${VERSION}`);
   const flags = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
   const { code, output } = await run(npm[0], [...npm.slice(1), "install", ...flags, `${name}@${VERSION}`], {
     cwd: partial,
