@@ -2,6 +2,7 @@
  * `sluice check`: everything that is wrong with the configuration and the policies, in one run.
  * Must not start anything, and must check the policies also when the configuration has problems of its own.
  */
+import { existsSync } from "node:fs";
 import { draftConfig } from "../config/load.ts";
 import { checkPolicy } from "../policy/policy.ts";
 import { EXIT, type ExitCode, hasErrors, printProblems, type Streams } from "./streams.ts";
@@ -12,10 +13,10 @@ export interface CheckOptions {
 
 export async function check({ config: file }: CheckOptions, { stdout }: Streams): Promise<ExitCode> {
   const { config, locate, problems } = draftConfig(file);
-  // A policy path that is missing is reported already, with its place in the configuration.
-  const readable =
-    config !== undefined && !problems.some(({ check: name }) => name === "config/missing-file" || name === "config/policy-path");
-  const policyProblems = readable ? await checkPolicy(config, { locate }) : [];
+  // A policy path that leads nowhere is reported already, with its place in the configuration.
+  const path = config?.policy.path;
+  const readable = (path === undefined || existsSync(path)) && !problems.some((problem) => problem.check === "config/policy-path");
+  const policyProblems = config !== undefined && readable ? await checkPolicy(config, { locate }) : [];
   printProblems([...problems, ...policyProblems], stdout);
   if (hasErrors(problems)) return EXIT.usage;
   if (hasErrors(policyProblems)) return EXIT.found;

@@ -44,6 +44,7 @@ export interface ServerConfig {
   readonly trust: Trust;
   readonly labels: readonly string[];
   readonly disabled: boolean;
+  /** `policy.mode` where the server does not say its own: this one alone decides for its messages. */
   readonly mode: Mode;
   /** Packs that are on for this server; undefined = those of `policy.packs`. */
   readonly packs: readonly string[] | undefined;

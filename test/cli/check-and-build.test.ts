@@ -56,6 +56,18 @@ test("check reports what is wrong with the configuration and with the policies i
   expect(ran.stdout).toMatch(/^bad\/house\.rego:5:\d+: error: /m);
 });
 
+test("check goes on to the policies when another file is missing, and not when theirs is", async () => {
+  writeFileSync(join(folder, "no-ca.yaml"), "servers: {a: {url: https://a.example/mcp, ca: none.pem}}\npolicy: {path: bad}\n");
+  writeFileSync(join(folder, "no-path.yaml"), "servers: {a: {url: https://a.example/mcp}}\npolicy: {path: none}\n");
+  const [noCa, noPath] = await Promise.all([
+    inFolder(["check", "--config", "no-ca.yaml"]),
+    inFolder(["check", "--config", "no-path.yaml"]),
+  ]);
+  expect(noCa.stdout).toContain("none.pem cannot be read: it does not exist.");
+  expect(noCa.stdout).toMatch(/^bad\/house\.rego:5:\d+: error: /m);
+  expect(noPath).toMatchObject({ code: 2, stdout: expect.stringMatching(/^no-path\.yaml:2:16: error: .*\n1 error\n$/) });
+});
+
 test("check says that there is no such file", async () => {
   const ran = await inFolder(["check", "--config", "none.yaml"]);
   expect(ran).toMatchObject({ code: 2, stderr: "" });
