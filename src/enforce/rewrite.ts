@@ -3,7 +3,7 @@
  * Must not depend on the order of the rewrites: two that do not agree about a place are an error.
  */
 import { fail, ok, type Failure, type Result } from "../errors.ts";
-import { protectedNode, protectedPlace, within } from "../mcp/immutable.ts";
+import { protectedNode, within } from "../mcp/immutable.ts";
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import { selectNodes, selectParents } from "../mcp/path.ts";
 import type { Rewrite } from "../policy/decision.ts";
@@ -13,6 +13,7 @@ import { type Edit, removeElement, removeMember } from "./splice.ts";
  * Edits of the document's bytes. `replace` and `remove` act on every value that the path selects, `add` as JSON Patch's (RFC 6902
  * section 4.1) in every parent: a member that is there is replaced, `-` and the length append. What is not there is left alone.
  * ERR_DECISION: a path that is not acceptable or names the root or an immutable member, a missing value, rewrites that do not agree.
+ * An immutable member that a rewrite would bring in shows only in the result: whoever makes the edits compares.
  */
 export function rewrite(document: JsonDocument, rewrites: readonly Rewrite[]): Result<Edit[]> {
   const plan: Plan = { values: new Map(), inserts: new Map() };
@@ -51,7 +52,6 @@ function enterAdd(document: JsonDocument, plan: Plan, path: Rewrite["path"], con
       const name = String(last);
       const present = document.member(parent, name);
       if (present !== ABSENT) return enterValue(document, plan, present, content);
-      if (protectedPlace(document, parent, name)) return refused("a rewrite adds an immutable member");
       return enterInsert(plan, parent, name, content);
     }
     const index = document.kind(parent) === "array" ? indexIn(document.elements(parent).length, last) : undefined;

@@ -32,11 +32,6 @@ export function touches(document: JsonDocument, value: Node, immutable: readonly
   return immutable.some((held) => within(document, held, value) || within(document, value, held));
 }
 
-/** Whether a member `name` of `object` is, or would become, an immutable one. */
-export function protectedPlace(document: JsonDocument, object: Node, name: string): boolean {
-  return places(document).some((place) => place.object === object && place.name === name);
-}
-
 /**
  * Whether the value is a number by which requests and answers, or progress and requests, find each other (`id`, `progressToken`).
  * Who made it up gets it back, so nothing new flows with it; a long one may well look like a card number.

@@ -66,7 +66,8 @@ describe("operators", () => {
     ["mask", `to ${EMAIL}!`, "to ****!"],
     ["drop", `to ${EMAIL}!`, "to !"],
     ["partial", `card ${CARD}!`, "card ****1111!"],
-    ["partial", "at 8.8.8.8 now", "at **** now"],
+    ["partial", "at 10.20.30.40 now", "at **** now"],
+    ["partial", "at 100.20.30.40 now", "at ****3040 now"],
   ];
   it.each(cases)("%s: %s becomes %s", async (operator, before, after) => {
     const kinds = ["email", "card", "ipv4"];
@@ -91,6 +92,17 @@ describe("operators", () => {
     expect(own.b).toBe(own.a);
     expect(own.c).not.toBe(own.a);
     expect(other.a).not.toBe(own.a);
+  });
+
+  it.each([
+    ["hash", `[REDACTED:${"a".repeat(24)}]`],
+    ["replace", "[SALARY_1]"],
+    ["replace", "[REDACTED_4111111111111111]"],
+    ["partial", "****12345"],
+    ["mask", "[REDACTED_1]"],
+  ] as [RedactWith, string][])("%s of a whole value is not fooled by %s", async (operator, forged) => {
+    const after = await outcome(result(`"a":"${forged}"`), { redactions: [{ with: operator, path: "/result/a" }] });
+    expect(after).not.toContain(forged);
   });
 
   it("a number becomes 0 as a whole, so that it stays a number", async () => {
@@ -157,12 +169,13 @@ describe("what cannot be redacted fails closed", () => {
 
   it.each([
     ["the cursor", result(`"nextCursor":"${EMAIL}"`)],
+    ["a cursor that is a number", result('"nextCursor":4111111111111111')],
     ["the request state", result(`"requestState":"${EMAIL}"`)],
     ["an id that is a string", `{"jsonrpc":"2.0","id":"${EMAIL}","result":{}}`],
     ["a method", `{"jsonrpc":"2.0","id":1,"method":"${EMAIL}"}`],
     ["a progress token that is a string", `{"jsonrpc":"2.0","id":1,"method":"x","params":{"_meta":{"progressToken":"${EMAIL}"}}}`],
   ])("a finding in %s", async (_, text) => {
-    expect(await outcome(text, { redactions: [{ with: "mask", kinds: ["email"] }] })).toMatchObject({ code: "ERR_ENFORCE" });
+    expect(await outcome(text, { redactions: [{ with: "mask", kinds: ["email", "card"] }] })).toMatchObject({ code: "ERR_ENFORCE" });
   });
 
   it("but a numeric id that looks like a card stays: it only comes back to who made it up", async () => {

@@ -58,6 +58,7 @@ describe("one rewrite", () => {
     ["an addition at the root", { op: "add", path: [], value: {} }],
     ["the id", { op: "replace", path: "/id", value: 2 }],
     ["the method", { op: "replace", path: "/method", value: "ping" }],
+    ["the id, by its own value", { op: "replace", path: "/id", value: 1 }],
     ["the version", { op: "remove", path: "/jsonrpc" }],
     ["what holds a progress token", { op: "replace", path: "/params", value: {} }],
     ["the progress token", { op: "remove", path: "/params/_meta/progressToken" }],
@@ -194,6 +195,16 @@ describe("rewrites and redactions together", () => {
         rewrites: [{ op: "replace", path: "/params/arguments/a", value: "new z@example.com" }],
       }),
     ).toBe(call('{"a":"new ****","b":"y@example.com"}'));
+  });
+
+  it("touch nothing for a number whose finding was rewritten away", async () => {
+    const text = call('{"a":"x@example.com","b":"nothing of interest stands here"}');
+    expect(
+      await outcome(text, {
+        redactions: [{ with: "mask", findings: [0] }],
+        rewrites: [{ op: "replace", path: "/params/arguments/a", value: "nothing either" }],
+      }),
+    ).toBe(call('{"a":"nothing either","b":"nothing of interest stands here"}'));
   });
 
   it("keep refusing numbers that were never given", async () => {
