@@ -71,7 +71,7 @@ export interface AuditFinding {
   score: number;
 }
 
-const PLAIN = /^[\w.\-/@$ ]{1,128}$/;
+const PLAIN = /^[\w.\-/@$]{1,128}$/;
 const MESSAGE_LENGTH = 200;
 const FINDINGS = 100;
 
