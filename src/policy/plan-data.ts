@@ -98,7 +98,7 @@ class Analysis {
     const locals: Locals = new Map(this.#params.get(func.name));
     const [input, data] = func.params;
     if (input !== undefined) locals.set(input, undefined);
-    if (data !== undefined) locals.set(data, this.#root);
+    if (data !== undefined && !locals.has(data)) locals.set(data, this.#root);
     for (const block of func.blocks) this.#block(block, locals);
   }
 
@@ -201,9 +201,8 @@ class Analysis {
     const known = this.#params.get(callee.name) ?? new Map<number, Held>();
     for (const [at, argument] of (stmt["args"] as Operand[]).entries()) {
       const param = callee.params[at];
-      if (at > DATA_LOCAL && param !== undefined) this.#widen(known, param, heldBy(argument, locals));
-      // A `with` may have replaced the data that the callee reads.
-      if (at === DATA_LOCAL && heldBy(argument, locals) === undefined) return undefined;
+      // The data is passed on like an argument: a `with` may have replaced some of it.
+      if (at >= DATA_LOCAL && param !== undefined) this.#widen(known, param, heldBy(argument, locals));
     }
     this.#params.set(callee.name, known);
     return this.#returns.has(callee.name) ? this.#returns.get(callee.name) : NOTHING;

@@ -99,7 +99,9 @@ describe("the policy engine", () => {
   it("throws the instance away after any exception, and judges on with a new one that has its data", () => {
     const { engine, nonces } = createEngine();
     engine.evaluate(plain);
-    expect(faultOf(() => engine.evaluate((nonce) => bytes({ nonce, text: "abc", list: [], clash: true })))).toMatch(/stopped \(conflict at main\.rego:\d+\)/);
+    expect(faultOf(() => engine.evaluate((nonce) => bytes({ nonce, text: "abc", list: [], clash: true })))).toMatch(
+      /stopped \(conflict at main\.rego:\d+\)/,
+    );
     expect(engine.evaluate(plain)).toMatchObject({ nonce: "nonce-2", answer: { nonce: "nonce-2", revision: "r" } });
     expect(nonces).toHaveLength(2);
   });
