@@ -11,12 +11,12 @@
  */
 import { denialAnswer } from "./enforce/denial.ts";
 import { type Failure, fail, type Result } from "./errors.ts";
-import type { Call } from "./http/call.ts";
+import type { Call, Hop } from "./http/call.ts";
 import type { Message } from "./mcp/message.ts";
 import { readMessage, readWholeMessage } from "./mcp/read-message.ts";
 import { rebuild, type SseEvent, withoutData } from "./mcp/sse.ts";
 import { failureOf, type Screening, type Stages } from "./stages.ts";
-import { type Asked, type Exchange, type Outcome, type Transaction, withheld } from "./transaction.ts";
+import { type Outcome, type Transaction, withheld } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import { eachEvent } from "./upstream/events.ts";
 
@@ -41,13 +41,6 @@ export async function carry(stages: Stages, call: Call): Promise<void> {
   if (bytes === undefined) return exits.deny(call, transaction, outcome);
   const asked = await conversation.passed(transaction);
   return relay(stages, { call, exchange: exchange.value, asked }, await stages.forward(call, exchange.value, { transaction, bytes }));
-}
-
-/** What an answer is relayed for: the call, and the request in it that waits for an answer. */
-export interface Hop {
-  readonly call: Call;
-  readonly exchange: Exchange;
-  readonly asked: Asked | undefined;
 }
 
 /** Takes the server's answer back to the client. */

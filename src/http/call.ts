@@ -7,6 +7,7 @@ import { ERRORS, type ErrorCode } from "../errors.ts";
 import type { AuthnRequest } from "../authn/authenticator.ts";
 import type { ServerConfig } from "../config/config.ts";
 import { errorAnswer, type RpcId } from "../mcp/message.ts";
+import type { Asked, Exchange } from "../transaction.ts";
 
 export interface Call {
   readonly server: ServerConfig;
@@ -18,6 +19,13 @@ export interface Call {
   /** Aborted when the client closes the connection before the reply is complete. */
   readonly gone: AbortSignal;
   readonly reply: Reply;
+}
+
+/** What an answer is relayed for: the call, and what it sent that waits for an answer. */
+export interface Hop {
+  readonly call: Call;
+  readonly exchange: Exchange;
+  readonly asked: Asked | undefined;
 }
 
 /** Writes the answer to one call. `headers` are flat lists of end-to-end headers that may pass. */

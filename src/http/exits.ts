@@ -9,12 +9,11 @@ import { ERRORS, type Failure } from "../errors.ts";
 import { errorAnswer, type Message } from "../mcp/message.ts";
 import { unsupportedRevision } from "../mcp/revisions.ts";
 import { type SseChanges, type SseEvent, writeEvent } from "../mcp/sse.ts";
-import type { Hop } from "../pipeline.ts";
 import type { Conversation } from "../state/conversation.ts";
 import type { Outcome, Transaction } from "../transaction.ts";
 import type { Answer } from "../upstream/answer.ts";
 import type { Caller } from "./admission.ts";
-import type { Call } from "./call.ts";
+import type { Call, Hop } from "./call.ts";
 
 export interface ExitParts {
   readonly recorder: Recorder;

@@ -5,7 +5,7 @@
 import { Server } from "node:net";
 
 const LOOPBACK = "127.0.0.1";
-const listen = Server.prototype.listen;
+const listen = Reflect.get(Server.prototype, "listen") as (...args: unknown[]) => Server;
 
 /** Server.listen(port), (port, host, …), (options, …): whatever is asked for, the address is loopback. Paths (UNIX sockets) stay. */
 Server.prototype.listen = function guardedListen(this: Server, ...args: unknown[]): Server {

@@ -31,7 +31,7 @@ async function open(
   method: string,
   body?: string,
   headers: Record<string, string> = {},
-): Promise<{ response: IncomingMessage; abort(): void }> {
+): Promise<{ response: IncomingMessage; abort: () => void }> {
   const call = httpRequest(gateway.endpoint("one"), {
     method,
     headers: {

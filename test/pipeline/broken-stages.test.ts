@@ -16,9 +16,7 @@ const FAULTS: Record<string, () => unknown> = {
   throws: () => {
     throw new Error("marker-thrown");
   },
-  "throws a string": () => {
-    throw "marker-thrown";
-  },
+  "rejects with a string": () => Promise.reject("marker-thrown" as unknown as Error),
   hangs: () => new Promise(() => {}),
   "answers undefined": () => undefined,
   "answers null": () => null,

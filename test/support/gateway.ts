@@ -13,9 +13,9 @@ export interface TestGateway {
   readonly folder: string;
   readonly configFile: string;
   /** Endpoint of a configured server. */
-  endpoint(server: string): string;
-  records(): AuditRecord[];
-  close(): Promise<void>;
+  readonly endpoint: (server: string) => string;
+  readonly records: () => AuditRecord[];
+  readonly close: () => Promise<void>;
 }
 
 /** `config`: YAML without `listen`, `audit` and `log`. `files`: more files for the folder, by relative path. */
