@@ -1,5 +1,6 @@
 /** Invariant 3 over real sockets: one record per message, before it leaves, and none that holds payload. */
 import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openGateway, type TestGateway } from "../support/gateway.ts";
@@ -91,7 +92,7 @@ test("no text of a message is in a record, wherever it stood", async () => {
 
 test.each([
   ["refuses to connect", undefined, "ERR_UPSTREAM"],
-  ["breaks off in the headers", (response: import("node:http").ServerResponse) => response.destroy(), "ERR_UPSTREAM"],
+  ["breaks off in the headers", (response: ServerResponse) => response.destroy(), "ERR_UPSTREAM"],
 ])("a server that %s leaves a record in the place of its answer", async (_what, script, reason) => {
   const { endpoint, records } = await open();
   if (script === undefined) await upstream.close();
