@@ -7,7 +7,7 @@
  */
 import { ESCAPED, STRIDE_BITS } from "./json-document.ts";
 
-// Flags of an open object whose keys are not compared one by one.
+// Flags of an object whose keys are not compared one by one.
 const IN_TABLE = 64;
 const IN_SET = 128;
 /** With more keys than this the table is cheaper. */
@@ -58,10 +58,7 @@ export class OpenKeys {
 
   /** The object ends: its keys can be forgotten. */
   close(tape: Int32Array, object: number): void {
-    const owner = object << STRIDE_BITS;
-    const kept = tape[owner] as number;
-    if ((kept & IN_SET) !== 0) this.#sets?.delete(object);
-    tape[owner] = kept & ~(IN_TABLE | IN_SET);
+    if (((tape[object << STRIDE_BITS] as number) & IN_SET) !== 0) this.#sets?.delete(object);
   }
 
   #addToTable(bytes: Buffer, tape: Int32Array, object: number, key: number): string | undefined {

@@ -350,8 +350,8 @@ export class JsonReader {
     tape[slot + 2] = end;
     const short = end - start <= SURELY_FINITE;
     if (short && this.#numberState !== NUMBER_EXPONENT) return undefined;
-    const third = this.#buffer[end - 3] as number;
-    if (short && (third < 0x30 || third > 0x39)) return undefined;
+    // An exponent of three digits or more ends in three digits.
+    if (short && !(isDigit(this.#buffer[end - 3]) && isDigit(this.#buffer[end - 2]))) return undefined;
     return Number.isFinite(Number(this.#buffer.toString("latin1", start, end)))
       ? undefined
       : malformed("a number that is not finite", start);
@@ -381,3 +381,5 @@ function allocate(bytes: number): Buffer {
   const pooled = Buffer.allocUnsafe(bytes);
   return pooled.byteOffset % 4 === 0 ? pooled : Buffer.allocUnsafeSlow(bytes);
 }
+
+const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;

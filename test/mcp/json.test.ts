@@ -41,6 +41,8 @@ describe("refuses what does not have exactly one meaning", () => {
     ["NUL in a key", '{"name\\u0000":1}', "NUL in a key", 1],
     ["a lone high surrogate", '"\\ud800"', "a lone surrogate", 1],
     ["a lone low surrogate", '"a\\udc00"', "a lone surrogate", 2],
+    ["two low surrogates", '"\\udc00\\udc00"', "a lone surrogate", 1],
+    ["a surrogate pair the wrong way round", '"\\udc00\\ud800"', "a lone surrogate", 1],
     ["a high surrogate before something else", '"\\ud800\\n"', "a lone surrogate", 1],
     ["two high surrogates", '"\\ud800\\ud800"', "a lone surrogate", 1],
     ["a lone surrogate in a key", '{"\\uD834":1}', "a lone surrogate", 2],
@@ -107,7 +109,22 @@ describe("refuses what does not have exactly one meaning", () => {
 });
 
 describe("accepts every spelling of one meaning", () => {
-  const numbers = ["0", "-0", "0.0", "1e2", "1E+2", "1.50", "-1.5e-3", "9007199254740993", "1e-400", "1e308", "0e999", "1e000000000002"];
+  const numbers = [
+    "0",
+    "-0",
+    "0.0",
+    "1e2",
+    "1E+2",
+    "12e10",
+    "1e200",
+    "1.50",
+    "-1.5e-3",
+    "9007199254740993",
+    "1e-400",
+    "1e308",
+    "0e999",
+    "1e000000000002",
+  ];
   const longNumbers = ["1.7976931348623157e308", "9".repeat(308), `0.${"0".repeat(400)}1`, `-${"1".repeat(250)}e50`];
   const escapes = ['"\\u0041"', '"\\/"', '"\\u0000"', '"\\ud83d\\ude00"', '"\\"\\\\\\b\\f\\n\\r\\t"', '"\\uFFFF"'];
   const texts = ['""', '"😀 é €"', '"\u007f"', '"\ufeff"', '"\u0080\u07ff\u0800\ud7ff\ue000\uffff"', '"\u{10000}\u{10ffff}"'];
@@ -124,6 +141,7 @@ describe("keeps its limits", () => {
   test.each<[string, string, Partial<JsonLimits>]>([
     ["bytes at the limit", "[1,2]", { bytes: 5 }],
     ["depth at the limit", '[{"a":[1]}]', { depth: 3 }],
+    ["siblings at the limit of depth", '[[],[[]],{},{"a":{}},[[],[]]]', { depth: 3 }],
     ["a scalar at depth 0", "1", { depth: 0 }],
     ["values and keys at the limit", '{"a":[1,2]}', { nodes: 5 }],
     ["a string at the limit", '"abé"', { string: 4 }],
