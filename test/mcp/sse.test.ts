@@ -114,7 +114,12 @@ describe("faults", () => {
   });
 });
 
-test("a flood of blank lines is one event", () => {
+test.each(["eventx: a", "retryy: 1", "even: a", "datas: 1", "i: 1", "idd", "Event: a", " id: 1"])("%j is no field", (line) => {
+  expect(said(one(`${line}\n\n`))).toEqual({ ...blank, unknown: 1, raw: `${line}\n\n` });
+});
+
+test("a flood of blank lines is one event, whatever the limit", () => {
+  expect(events("\n".repeat(21), 20)).toHaveLength(1);
   expect(events("\n\r\r\n".repeat(1000)).map(said)).toEqual([{ ...blank, raw: "\n\r\r\n".repeat(1000) }]);
 });
 

@@ -10,7 +10,7 @@ const text = fc.oneof(
 );
 const line = fc.oneof(
   fc
-    .tuple(fc.constantFrom("data:", "data: ", "id:", "id: ", "event: ", "retry: ", ":", "unknown: ", "Data: ", ""), text)
+    .tuple(fc.constantFrom("data:", "data: ", "id:", "id: ", "event: ", "retry: ", ":", "unknown: ", "eventx:", "Data: ", ""), text)
     .map(([f, t]) => f + t),
   fc.constant("data"),
   fc.constant(""),
