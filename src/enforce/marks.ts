@@ -5,9 +5,10 @@
 import { labelOf } from "../detect/detect.ts";
 import type { Finding, Findings } from "../detect/detector.ts";
 import { fail, ok, type Failure, type Result } from "../errors.ts";
-import { immutableNodes, isCorrelator, touches, within } from "../mcp/immutable.ts";
+import { correlators, immutableNodes, protectedNode } from "../mcp/immutable.ts";
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import { selectNodes } from "../mcp/path.ts";
+import { covers, outermost, within } from "../mcp/subtree.ts";
 import type { Redaction, RedactWith } from "../policy/decision.ts";
 import { strongest, WHOLE_LABEL } from "./operators.ts";
 
@@ -42,6 +43,7 @@ export function markRedactions(
 ): Result<Selection> {
   const listed = new Map(findings.list.filter(({ node }) => within(document, base, node)).map((finding) => [finding.n, finding]));
   const held = immutableNodes(document);
+  const passing = correlators(document);
   const scopes: Scope[] = [];
   for (const redaction of redactions) {
     const scope = resolve(document, base, listed, held, redaction);
@@ -51,16 +53,15 @@ export function markRedactions(
   if (findings.capped && scopes.some((scope) => scope.kinds.size > 0)) {
     return fail({ code: "ERR_ENFORCE", detail: "there are more findings than are listed, so that not all can be redacted" });
   }
-  const marks: Mark[] = [];
+  const marks = scopes.filter((scope) => scope.whole).flatMap((scope) => markWhole(document, scope));
   for (const scope of scopes) {
     for (const finding of listed.values()) {
-      if (!hit(document, scope, finding) || isCorrelator(document, finding.node)) continue;
-      if (held.some((node) => within(document, node, finding.node))) {
+      if (!hit(document, scope, finding) || passing.has(finding.node)) continue;
+      if (covers(document, held, finding.node)) {
         return fail({ code: "ERR_ENFORCE", detail: "a finding to redact stands in an immutable member" });
       }
       marks.push(markFinding(document, finding, scope.with));
     }
-    if (scope.whole) for (const node of scope.nodes) marks.push(...markWhole(document, node, listed, scope.with));
   }
   return ok({ marks, wouldRedact: (node, kind) => operatorFor(document, scopes, node, kind) });
 }
@@ -74,7 +75,10 @@ function operatorFor(document: JsonDocument, scopes: readonly Scope[], node: Nod
   return operator;
 }
 
-/** Findings that are named by number stand for their kind: the rule that named them would name a new one as well. */
+/**
+ * Findings that are named by number stand for their kind: the rule that named them would name a new one as well. Of a whole value the
+ * keys are its structure, which stays but for what is found in them.
+ */
 function wouldAct(document: JsonDocument, scope: Scope, node: Node, kind: string): boolean {
   if (scope.whole) return document.isKey(node) && covers(document, scope.nodes, node);
   return scope.kinds.has(kind) && (scope.numbers !== undefined || covers(document, scope.nodes, valueOf(document, node)));
@@ -107,21 +111,12 @@ function resolve(
   const nodes = outermost(document, selected.value);
   if (redaction.kinds !== undefined) return ok({ ...scope, kinds: new Set(redaction.kinds), nodes });
   if (redaction.path === undefined) return ok({ ...scope, whole: true, nodes: textOf(document, base, held) });
-  if (nodes.some((node) => touches(document, node, held))) return refused("a redaction's path leads to an immutable member");
+  if (nodes.some((node) => protectedNode(document, node, held))) return refused("a redaction's path leads to an immutable member");
   return ok({ ...scope, whole: true, nodes });
 }
 
 function refused(detail: string): { ok: false; failure: Failure } {
   return fail({ code: "ERR_DECISION", detail });
-}
-
-function outermost(document: JsonDocument, nodes: readonly Node[]): Node[] {
-  let covered = -1;
-  return nodes.filter((node) => {
-    if (node < covered) return false;
-    covered = document.next(node);
-    return true;
-  });
 }
 
 /** All text: the strings of the payload (of a list's entry: of the entry) that are not the protocol's own. */
@@ -130,7 +125,7 @@ function textOf(document: JsonDocument, base: Node, held: readonly Node[]): Node
   const strings = roots
     .flatMap((root) => nodesIn(document, root))
     .filter((node) => document.kind(node) === "string" && !document.isKey(node));
-  return strings.filter((node) => !touches(document, node, held));
+  return strings.filter((node) => !protectedNode(document, node, held));
 }
 
 function nodesIn(document: JsonDocument, root: Node): Node[] {
@@ -139,7 +134,7 @@ function nodesIn(document: JsonDocument, root: Node): Node[] {
 
 function hit(document: JsonDocument, scope: Scope, finding: Finding): boolean {
   if (scope.numbers !== undefined) return scope.numbers.has(finding.n);
-  return scope.kinds.has(finding.kind) && covers(document, scope.nodes, valueOf(document, finding.node));
+  return wouldAct(document, scope, finding.node, finding.kind);
 }
 
 /** The value that a key stands for, as its finding's path says. */
@@ -147,44 +142,30 @@ function valueOf(document: JsonDocument, node: Node): Node {
   return document.isKey(node) ? node + 1 : node;
 }
 
-/** Whether one of `nodes`, which are outermost and in order, is the node or holds it. */
-function covers(document: JsonDocument, nodes: readonly Node[], node: Node): boolean {
-  let low = 0;
-  let high = nodes.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((nodes[middle] as Node) <= node) low = middle + 1;
-    else high = middle;
-  }
-  const nearest = nodes[low - 1];
-  return nearest !== undefined && within(document, nearest, node);
-}
-
 /** The mark of one finding. */
 export function markFinding(document: JsonDocument, finding: Finding, operator: RedactWith): Mark {
   const { node, kind } = finding;
   // Part of a number cannot be replaced: what is left would be another number.
-  const range = finding.on === "number" ? literal(document, node) : { start: finding.rawStart, end: finding.rawEnd };
+  const range = finding.on === "number" ? contentOf(document, node) : { start: finding.rawStart, end: finding.rawEnd };
   return { node, ...range, with: operator, label: labelOf(kind), whole: false };
 }
 
-/** Every string, number and boolean of the value; of its keys, which are its structure, only what was found in them. */
-function markWhole(document: JsonDocument, root: Node, listed: ReadonlyMap<number, Finding>, operator: RedactWith): Mark[] {
-  const marks: Mark[] = [];
-  for (const node of nodesIn(document, root)) {
-    const kind = document.kind(node);
-    if (document.isKey(node) || kind === "object" || kind === "array" || kind === "null") continue;
-    const range = kind === "string" ? { start: document.start(node) + 1, end: document.end(node) - 1 } : literal(document, node);
-    if (range.end > range.start) marks.push({ node, ...range, with: operator, label: WHOLE_LABEL, whole: true });
-  }
-  for (const finding of listed.values()) {
-    if (finding.on === "key" && within(document, root, finding.node)) marks.push(markFinding(document, finding, operator));
-  }
-  return marks;
+/** Every string, number and boolean of the values. */
+function markWhole(document: JsonDocument, scope: Scope): Mark[] {
+  const leaves = scope.nodes.flatMap((root) => nodesIn(document, root)).filter((node) => isRedactable(document, node));
+  return leaves.map((node) => ({ node, ...contentOf(document, node), with: scope.with, label: WHOLE_LABEL, whole: true }));
 }
 
-function literal(document: JsonDocument, node: Node): { start: number; end: number } {
-  return { start: document.start(node), end: document.end(node) };
+function isRedactable(document: JsonDocument, node: Node): boolean {
+  const kind = document.kind(node);
+  if (document.isKey(node) || kind === "object" || kind === "array" || kind === "null") return false;
+  const { start, end } = contentOf(document, node);
+  return end > start;
+}
+
+function contentOf(document: JsonDocument, node: Node): { start: number; end: number } {
+  const quote = document.kind(node) === "string" ? 1 : 0;
+  return { start: document.start(node) + quote, end: document.end(node) - quote };
 }
 
 /** Marks per value or key, in order and apart from each other: overlapping ones become one that covers them all. */

@@ -32,6 +32,7 @@ const MAX_ROUNDS = 5;
 
 /** Edits of the document's bytes, each inside one value or key. Failures: see markRedactions; ERR_ENFORCE as well when redacting never comes to rest. */
 export async function redact(work: RedactWork): Promise<Result<Edit[]>> {
+  if (work.redactions.length === 0) return ok([]);
   const selection = markRedactions(work.document, work.base, work.findings, work.redactions);
   if (!selection.ok) return selection;
   let { marks } = selection.value;

@@ -3,9 +3,10 @@
  * Must not depend on the order of the rewrites: two that do not agree about a place are an error.
  */
 import { fail, ok, type Failure, type Result } from "../errors.ts";
-import { protectedNode, within } from "../mcp/immutable.ts";
+import { immutableNodes, protectedNode } from "../mcp/immutable.ts";
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import { selectNodes, selectParents } from "../mcp/path.ts";
+import { covers, within } from "../mcp/subtree.ts";
 import type { Rewrite } from "../policy/decision.ts";
 import { type Edit, removeElement, removeMember } from "./splice.ts";
 
@@ -16,7 +17,7 @@ import { type Edit, removeElement, removeMember } from "./splice.ts";
  * An immutable member that a rewrite would bring in shows only in the result: whoever makes the edits compares.
  */
 export function rewrite(document: JsonDocument, rewrites: readonly Rewrite[]): Result<Edit[]> {
-  const plan: Plan = { values: new Map(), inserts: new Map() };
+  const plan: Plan = { immutable: immutableNodes(document), values: new Map(), inserts: new Map() };
   for (const one of rewrites) {
     const failure = enter(document, plan, one);
     if (failure !== undefined) return fail(failure);
@@ -29,6 +30,7 @@ export function rewrite(document: JsonDocument, rewrites: readonly Rewrite[]): R
 type Content = string | undefined;
 
 interface Plan {
+  readonly immutable: readonly Node[];
   readonly values: Map<Node, Content>;
   /** Container → name, or index as of the document → JSON text. */
   readonly inserts: Map<Node, Map<string | number, string>>;
@@ -75,7 +77,7 @@ function indexIn(length: number, last: string | number): number | undefined {
 
 function enterValue(document: JsonDocument, plan: Plan, node: Node, content: Content): Failure | undefined {
   if (node === 0) return refused("a rewrite names the whole message");
-  if (protectedNode(document, node)) return refused("a rewrite's path leads to an immutable member");
+  if (protectedNode(document, node, plan.immutable)) return refused("a rewrite's path leads to an immutable member");
   if (plan.values.has(node) && plan.values.get(node) !== content) return refused("two rewrites differ about one place");
   plan.values.set(node, content);
   return undefined;
@@ -107,7 +109,7 @@ function agree(document: JsonDocument, plan: Plan): Result<Map<Node, Content>> {
   }
   const changed = [...outermost.keys()];
   for (const container of plan.inserts.keys()) {
-    if (changed.some((node) => within(document, node, container))) return fail(refused("a rewrite stands inside of another one"));
+    if (covers(document, changed, container)) return fail(refused("a rewrite stands inside of another one"));
     // Which index is meant would depend on which comes first.
     if (document.elements(container).some((element) => isRemoved(outermost, element)))
       return fail(refused("rewrites add to and remove from one array"));
@@ -116,23 +118,15 @@ function agree(document: JsonDocument, plan: Plan): Result<Map<Node, Content>> {
 }
 
 function valueEdits(document: JsonDocument, values: ReadonlyMap<Node, Content>): Edit[] {
-  const edits: Edit[] = [];
-  for (const [node, content] of values) {
-    if (content !== undefined) edits.push({ start: document.start(node), end: document.end(node), bytes: Buffer.from(content) });
-  }
-  for (const [container, gone] of removals(document, values)) {
-    const isArray = document.kind(container) === "array";
-    edits.push(
-      ...(isArray
-        ? removeElement(document, container, gone)
-        : removeMember(
-            document,
-            container,
-            gone.map((node) => node - 1),
-          )),
-    );
-  }
-  return edits;
+  const replaced = [...values].flatMap(([node, content]) =>
+    content === undefined ? [] : { start: document.start(node), end: document.end(node), bytes: Buffer.from(content) },
+  );
+  const removed = [...removals(document, values)].flatMap(([container, gone]) => {
+    if (document.kind(container) === "array") return removeElement(document, container, gone);
+    const keys = gone.map((node) => node - 1);
+    return removeMember(document, container, keys);
+  });
+  return [...replaced, ...removed];
 }
 
 /** The values that go, by the container that they stand in. */

@@ -3,6 +3,7 @@
  * its request and a server's state its owner. Must not judge anything else.
  */
 import { ABSENT, type JsonDocument, type Node } from "./json.ts";
+import { covers, holdsAny } from "./subtree.ts";
 
 /** The place of a member, whether it is there or not. */
 interface Place {
@@ -14,36 +15,30 @@ const ENVELOPE = ["jsonrpc", "id", "method"];
 const PARAMS = ["cursor", "requestState", "progressToken"];
 const RESULT = ["resultType", "nextCursor", "requestState"];
 
-/** Values of the immutable members that a message has, in document order. A number that stands for an id or token is among them. */
+/** Values of the immutable members that a message has, in document order and apart. */
 export function immutableNodes(document: JsonDocument): Node[] {
-  return places(document)
-    .map(({ object, name }) => document.member(object, name))
-    .filter((node) => node !== ABSENT)
-    .toSorted((a, b) => a - b);
+  return valuesAt(document, places(document));
 }
 
-/** Whether changing the value (or key) `node` would change an immutable member: it is one, stands in one or contains one. */
-export function protectedNode(document: JsonDocument, node: Node): boolean {
-  return touches(document, document.isKey(node) ? node + 1 : node, immutableNodes(document));
-}
-
-/** The same for a value, with the immutable nodes at hand. */
-export function touches(document: JsonDocument, value: Node, immutable: readonly Node[]): boolean {
-  return immutable.some((held) => within(document, held, value) || within(document, value, held));
+/** Whether changing a value would change an immutable member: it is one, stands in one or holds one. `immutable`: see immutableNodes. */
+export function protectedNode(document: JsonDocument, value: Node, immutable: readonly Node[]): boolean {
+  return covers(document, immutable, value) || holdsAny(document, value, immutable);
 }
 
 /**
- * Whether the value is a number by which requests and answers, or progress and requests, find each other (`id`, `progressToken`).
- * Who made it up gets it back, so nothing new flows with it; a long one may well look like a card number.
+ * The immutable numbers by which requests and answers, or progress and requests, find each other (`id`, `progressToken`). Who made one
+ * up gets it back, so nothing new flows with it; a long one may well look like a card number.
  */
-export function isCorrelator(document: JsonDocument, node: Node): boolean {
-  if (document.kind(node) !== "number") return false;
-  return places(document).some(({ object, name }) => (name === "id" || name === "progressToken") && document.member(object, name) === node);
+export function correlators(document: JsonDocument): ReadonlySet<Node> {
+  const named = places(document).filter(({ name }) => name === "id" || name === "progressToken");
+  return new Set(valuesAt(document, named).filter((node) => document.kind(node) === "number"));
 }
 
-/** Whether `node` is `outer` or stands in it. */
-export function within(document: JsonDocument, outer: Node, node: Node): boolean {
-  return node >= outer && node < document.next(outer);
+function valuesAt(document: JsonDocument, at: readonly Place[]): Node[] {
+  return at
+    .map(({ object, name }) => document.member(object, name))
+    .filter((node) => node !== ABSENT)
+    .toSorted((a, b) => a - b);
 }
 
 /** MCP 2026-07-28 and before: the envelope, paging, results' types and state, progress, and the requests inside of an `input_required` result. */

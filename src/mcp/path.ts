@@ -7,6 +7,7 @@ import { fail, ok, type Failure, type Result } from "../errors.ts";
 import type { PathExpression } from "../policy/decision.ts";
 import { ABSENT, type JsonDocument, type Node } from "./json.ts";
 import { parseJsonPath, type Segment, type Selector } from "./json-path.ts";
+import { outermost } from "./subtree.ts";
 
 /** Why the expression is not acceptable, as the rest of a sentence; undefined when it is. Quotes nothing of it. */
 export function checkPath(expression: PathExpression): string | undefined {
@@ -166,15 +167,6 @@ function descend(document: JsonDocument, base: Node, segments: readonly (string 
 function elementAt(document: JsonDocument, array: Node, segment: string | number): Node {
   if (!/^(?:0|[1-9][0-9]{0,9})$/.test(String(segment))) return ABSENT;
   return document.elements(array)[Number(segment)] ?? ABSENT;
-}
-
-function outermost(document: JsonDocument, nodes: readonly Node[]): Node[] {
-  let covered = -1;
-  return nodes.filter((node) => {
-    if (node < covered) return false;
-    covered = document.next(node);
-    return true;
-  });
 }
 
 /** A document's shape for jsonpath-plus: arrays and null-prototype objects, scalars as empty objects, so that every value has an identity. */

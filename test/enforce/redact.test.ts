@@ -54,6 +54,12 @@ describe("what a redaction means", () => {
     );
   });
 
+  it("a path to very many values: all of them", async () => {
+    const text = result(`"a":[${Array(150_000).fill('"x"').join(",")}]`);
+    const after = await outcome(text, { redactions: [{ with: "drop", path: "/result/a" }] });
+    expect(after).toBe(text.replaceAll('"x"', '""'));
+  });
+
   it("a path that leads nowhere: nothing", async () => {
     const text = result('"a":1');
     expect(await outcome(text, { redactions: [{ with: "drop", path: "/result/missing" }] })).toBe(text);

@@ -52,6 +52,11 @@ describe("one rewrite", () => {
     expect(await rewriting(call('{"a":[ ]}'), { op: "add", path: "/params/arguments/a/-", value: 9 })).toBe(call('{"a":[ 9]}'));
   });
 
+  it("removes very many values", async () => {
+    const objects = Array(30_000).fill('{"x":1,"y":2}').join(",");
+    expect(await rewriting(call(`[${objects}]`), { op: "remove", path: "$..x" })).toBe(call(`[${objects.replaceAll('"x":1,', "")}]`));
+  });
+
   it.each([
     ["the root", { op: "replace", path: "$", value: {} }],
     ["the root by segments", { op: "remove", path: [] }],
