@@ -69,9 +69,9 @@ export class JsonDocument {
 
   /** Value of the member `name` (compared decoded) of an object; ABSENT when there is none or `object` is no object. */
   member(object: Node, name: string): Node {
-    // A lone surrogate encodes as U+FFFD and would match a key that really holds U+FFFD.
-    if (!this.#is(object, OBJECT) || !name.isWellFormed()) return ABSENT;
+    if (!this.#is(object, OBJECT)) return ABSENT;
     const end = this.next(object);
+    // Only a first sieve (a lone surrogate counts as long as U+FFFD): the texts are compared.
     const length = Buffer.byteLength(name);
     for (let key = object + 1; key < end; key = this.next(key + 1)) {
       if (this.escaped(key)) {
