@@ -39,6 +39,14 @@ test_allows_signed_state_to_be_echoed[path] if {
 	}
 }
 
+test_denies_other_secrets_in_state_and_jwts_elsewhere[name] if {
+	some name, secret in {
+		"key in state": found(0, "aws_access_key", "secret", "/params/requestState"),
+		"jwt in arguments": found(0, "jwt", "secret", "/params/arguments/cursor"),
+	}
+	ids(pack.deny) == {"egress/category"} with input as sends("request", [secret]) with data.server_settings as settings({})
+}
+
 test_denies_what_the_table_says_nothing_useful_about[name] if {
 	some name, changes in {
 		"unknown mode": {"categories": {"third_party": {"pii": "hash"}}},

@@ -108,8 +108,6 @@ hosts contains host if {
 	host := trim(trim_right(url.host, "."), "[]")
 }
 
-names_no_host(url) if url.host == ""
-
 # What the client says of itself (icons, web site) is no argument of a tool.
 names_no_host(url) if startswith(url.path, "/params/_meta/io.modelcontextprotocol~1clientInfo/")
 
@@ -124,10 +122,10 @@ names_no_host(url) if {
 	resource_name(url.path)
 }
 
+# Nor does a URI without authority (`data:`, `mailto:`, `file:`), or one whose authority is a single word of an unknown scheme.
 names_no_host(url) if {
 	not network_scheme(url.scheme)
 	not contains(url.host, ".")
-	not contains(url.host, ":")
 	not numeric(url.host)
 	url.host != "localhost"
 }
@@ -199,7 +197,6 @@ public(host) if {
 # Addresses that carry an IPv4 address are not public: ::ffff:0:0/96, 64:ff9b::/96, 2002::/16.
 public(host) if {
 	net.cidr_contains("2000::/3", host)
-	contains(host, ":")
 	not startswith(host, "2002:")
 }
 

@@ -122,7 +122,7 @@ test_allows_a_host_among_the_allowed[host] if {
 
 test_denies_every_host_in_a_mode_that_does_not_exist if {
 	ids(pack.deny) == {"egress/host_not_allowed"} with input as fetches("example.com")
-		with data.server_settings as settings({"mode": "allow"})
+		with data.server_settings as settings({"mode": "allow", "allowed_hosts": ["example.com"]})
 }
 
 test_allows_what_names_no_host[name] if {
@@ -145,6 +145,7 @@ test_denies_hosts_that_hide_behind_those_exceptions[name] if {
 		"resource on the web": {"urls": [{"path": "/params/uri", "scheme": "https", "host": "catch.test"}], "mcp": {"method": "resources/read"}},
 		"subscription on the web": {"urls": [{"path": "/params/notifications/resourceSubscriptions/0", "scheme": "http", "host": "catch.test"}]},
 		"client info of a call": {"urls": [at("/params/clientInfo/icons/0/src", "catch.test")]},
+		"argument of initialize": {"urls": [at("/params/capabilities/x", "catch.test")], "mcp": {"method": "initialize"}},
 		"look-alike of client info": {"urls": [at("/params/_meta/io.modelcontextprotocol~1clientInfoX", "catch.test")]},
 		"unknown scheme": {"urls": [url("foo", "x.catch.test")]},
 		"unknown scheme in arguments.uri": {"urls": [{"path": "/params/arguments/uri", "scheme": "foo", "host": "x.catch.test"}]},
@@ -176,20 +177,23 @@ test_allows_urls_in_what_is_no_request_of_a_client[name] if {
 		with data.server_settings as settings({})
 }
 
+unrestricted := {"data_catchers": [], "private_networks": {"third_party": "allow"}, "metadata_services": "allow"}
+
 test_denies_a_request_whose_urls_are_not_all_listed[name] if {
-	some name, changes in {
-		"catchers": {},
-		"blocked": {"data_catchers": [], "blocked_hosts": ["bad.test"]},
-		"allow-listed": {"mode": "allow_listed", "data_catchers": []},
-		"private": {"data_catchers": []},
+	some name, restriction in {
+		"mode": {"mode": "allow_listed"},
+		"blocked": {"blocked_hosts": ["bad.test"]},
+		"catchers": {"data_catchers": ["bad.test"]},
+		"private": {"private_networks": {"third_party": "deny"}},
+		"metadata": {"metadata_services": "deny"},
 	}
 	ids(pack.deny) == {"egress/too_many_urls"} with input as message("request", "client_to_server", {"urls_capped": true})
-		with data.server_settings as settings(changes)
+		with data.server_settings as settings(object.union(unrestricted, restriction))
 }
 
 test_allows_unlisted_urls_where_nothing_is_restricted if {
 	count(pack.deny) == 0 with input as message("request", "client_to_server", {"urls_capped": true})
-		with data.server_settings as settings({"data_catchers": [], "private_networks": {"third_party": "allow"}, "metadata_services": "allow"})
+		with data.server_settings as settings(unrestricted)
 }
 
 test_denies_everything_without_settings if {

@@ -107,25 +107,12 @@ described(_) if input.phase == "list_item"
 # The same entries, where they stand in the whole list result.
 described(finding) if startswith(finding.path, entries_path)
 
-entries_path := "/result/tools/" if {
-	input.phase == "response"
-	input.mcp.method == "tools/list"
-}
-
-entries_path := "/result/prompts/" if {
-	input.phase == "response"
-	input.mcp.method == "prompts/list"
-}
-
-entries_path := "/result/resources/" if {
-	input.phase == "response"
-	input.mcp.method == "resources/list"
-}
-
-entries_path := "/result/resourceTemplates/" if {
-	input.phase == "response"
-	input.mcp.method == "resources/templates/list"
-}
+entries_path := {
+	"prompts/list": "/result/prompts/",
+	"resources/list": "/result/resources/",
+	"resources/templates/list": "/result/resourceTemplates/",
+	"tools/list": "/result/tools/",
+}[input.mcp.method]
 
 unrestricted if {
 	every mode in modes {

@@ -66,6 +66,16 @@ test_denies_a_principal_that_one_condition_does_not_fit[name] if {
 		with data.server_settings as settings([entry])
 }
 
+test_denies_prompts_and_resources_of_another_principal[kind] if {
+	some kind, sent in {"prompt": prompt("summary"), "resource": read("notes://a/1")}
+	count(pack.allow) == 0 with input as sent
+		with data.server_settings as settings([{"principals": ["alice"], "prompts": ["*"], "resources": ["*"]}])
+}
+
+test_allows_any_spelling_where_everything_is_permitted if {
+	count(pack.allow) == 1 with input as read("file:///a/../%2e") with data.server_settings as open_to_all
+}
+
 test_allows_what_entries_add_up_to if {
 	entries := [{"groups": ["support"], "tools": ["echo"]}, {"principals": ["alice"], "tools": ["add"]}]
 	every tool in ["echo", "add"] {

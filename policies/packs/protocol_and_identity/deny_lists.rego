@@ -61,8 +61,6 @@ deny contains {"id": "protocol_and_identity/ambiguous_uri"} if {
 #   severity: critical
 deny contains {"id": "protocol_and_identity/no_settings"} if not settings
 
-clear_tool if count(settings.deny_tools) == 0
-
 clear_tool if clear_of(settings.deny_tools, input.target.name)
 
 clear_prompt if clear_of(settings.deny_prompts, input.target.name)
@@ -85,23 +83,15 @@ covers(pattern, folded) if {
 
 resources_unrestricted if count(settings.deny_resources) == 0
 
+# No dot segments, and no percent-encoded letter, digit, `-`, `.`, `/`, `\`, `_`, `~` or `%`.
 has_one_name(uri) if {
 	stays_below(uri)
-	plainly_encoded(uri)
+	not regex.match(`%(2[5def]|3[0-9]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9ae])`, lower(uri))
 }
-
-plainly_encoded(uri) if not contains(uri, "%")
-
-# No percent-encoded letter, digit, `-`, `.`, `/`, `\`, `_`, `~` or `%`.
-plainly_encoded(uri) if not regex.match(`%(2[5def]|3[0-9]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9ae])`, lower(uri))
 
 # `input.target` is also that of a subscription and of a completion.
 named_uris contains input.target.uri if input.target.kind in {"resource", "template"}
 
 named_uris contains input.mcp.params.uri if input.mcp.method == "notifications/resources/updated"
 
-named_uris contains uri if {
-	input.mcp.method == "subscriptions/listen"
-	input.phase == "request"
-	some uri in listened_uris
-}
+named_uris contains uri if some uri in listened_uris

@@ -20,6 +20,10 @@ test_allows_a_tool_that_is_not_on_the_list[name] if {
 	count(pack.deny) == 0 with input as call_tool(name) with data.server_settings as with_methods({"deny_tools": ["get-env", "admin_*"]})
 }
 
+test_allows_a_prompt_with_the_name_of_a_denied_tool if {
+	count(pack.deny) == 0 with input as prompt("get-env") with data.server_settings as with_methods({"deny_tools": ["get-env"]})
+}
+
 test_allows_every_tool_while_none_is_denied if {
 	count(pack.deny) == 0 with input as call_tool("get-env") with data.server_settings as open_to_all
 }

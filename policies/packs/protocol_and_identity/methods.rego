@@ -44,12 +44,11 @@ may_be_open if {
 }
 
 opens if {
+	input.phase == "request"
 	input.direction == "client_to_server"
-	input.phase in {"notification", "request"}
 }
 
 opens if {
-	input.direction == "server_to_client"
 	input.phase == "notification"
 	input.mcp.method != "notifications/resources/updated"
 }

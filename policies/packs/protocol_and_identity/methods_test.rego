@@ -31,6 +31,18 @@ test_denies_a_named_method_where_the_target_or_the_server_decides[name] if {
 	count(pack.allow) == 0 with input as sent with data.server_settings as with_methods({"methods_allow": judged_elsewhere})
 }
 
+test_denies_methods_to_a_principal_without_access[setting] if {
+	some setting, value in {"methods_allow": ["acme/search"], "unknown_methods": "allow"}
+	count(pack.allow) == 0 with input as sent_by_client("request", "acme/search")
+		with data.server_settings as with_methods({"access": [{"principals": ["alice"], "tools": ["*"]}], setting: value})
+}
+
+test_denies_methods_outside_requests_and_notifications[phase] if {
+	some phase in ["response", "list_item", "probe"]
+	count(pack.allow) == 0 with input as sent_by_client(phase, "acme/search")
+		with data.server_settings as with_methods({"methods_allow": ["acme/search"]})
+}
+
 test_denies_an_unknown_method_by_default[phase] if {
 	some phase in ["request", "notification"]
 	count(pack.allow) == 0 with input as sent_by_client(phase, "acme/search") with data.server_settings as open_to_all

@@ -59,6 +59,7 @@ test_denies_plumbing_in_the_wrong_direction_or_phase[name] if {
 		"client logs": ["notification", "client_to_server", "notifications/message"],
 		"request as notification": ["notification", "client_to_server", "tools/list"],
 		"notification as request": ["request", "client_to_server", "notifications/initialized"],
+		"server notification as request": ["request", "server_to_client", "notifications/message"],
 		"ping as notification": ["notification", "server_to_client", "ping"],
 		"other case": ["request", "client_to_server", "Tools/List"],
 		"probe": ["probe", "client_to_server", "ping"],

@@ -57,8 +57,13 @@ test_allows_a_prompt_to_be_got_and_listed[name] if {
 	ids(pack.allow) == {"protocol_and_identity/prompt"} with input as sent with data.server_settings as only("prompts", ["summary"])
 }
 
-test_denies_a_prompt_that_is_not_permitted if {
-	count(pack.allow) == 0 with input as prompt("other") with data.server_settings as only("prompts", ["summary"])
+test_denies_a_prompt_that_is_not_permitted[name] if {
+	some name, sent in {
+		"other": prompt("other"),
+		"tool of that name": call_tool("summary"),
+		"sent by the server": object.union(prompt("summary"), {"direction": "server_to_client"}),
+	}
+	count(pack.allow) == 0 with input as sent with data.server_settings as only("prompts", ["summary"])
 }
 
 test_allows_a_resource_to_be_read_and_listed[name] if {
@@ -74,6 +79,8 @@ test_denies_a_resource_that_is_not_permitted[name] if {
 	some name, sent in {
 		"read": read("notes://b/1"),
 		"template": item({"kind": "template", "uri": "notes://{+path}"}, "resources/read"),
+		"sent by the server": object.union(read("notes://a/1"), {"direction": "server_to_client"}),
+		"tool with a URI": object.union(read("notes://a/1"), {"target": {"kind": "tool"}}),
 	}
 	count(pack.allow) == 0 with input as sent with data.server_settings as only("resources", ["notes://a/*"])
 }
@@ -98,6 +105,22 @@ test_denies_subscriptions_to_other_resources[method] if {
 	[phase, direction] := sent
 	count(pack.allow) == 0 with input as subscription(phase, direction, method, "notes://b/1")
 		with data.server_settings as only("resources", ["notes://a/*"])
+}
+
+test_denies_subscriptions_in_the_wrong_direction_or_phase[name] if {
+	some name, [phase, direction, method] in {
+		"server subscribes": ["request", "server_to_client", "resources/subscribe"],
+		"subscribe as notification": ["notification", "client_to_server", "resources/subscribe"],
+		"client updates": ["notification", "client_to_server", "notifications/resources/updated"],
+		"updated as request": ["request", "server_to_client", "notifications/resources/updated"],
+		"other notification": ["notification", "server_to_client", "notifications/resources/deleted"],
+	}
+	count(pack.allow) == 0 with input as subscription(phase, direction, method, "notes://a/1")
+		with data.server_settings as only("resources", ["notes://a/*"])
+}
+
+test_denies_listening_to_a_principal_without_access if {
+	count(pack.allow) == 0 with input as listen([]) with data.server_settings as settings([{"principals": ["alice"], "resources": ["*"]}])
 }
 
 test_allows_listening_to_permitted_resources[name] if {
@@ -133,9 +156,19 @@ test_denies_completion_for_what_may_not_be_used[name] if {
 	some name, ref in {
 		"prompt": {"type": "ref/prompt", "name": "other"},
 		"template": {"type": "ref/resource", "uri": "notes://b/{id}"},
-		"unknown": {"type": "ref/tool", "name": "summary"},
+		"unknown": {"type": "ref/tool", "name": "summary", "uri": "notes://a/1"},
 		"none": {},
 	}
 	count(pack.allow) == 0 with input as complete(ref, {})
 		with data.server_settings as settings([{"principals": ["*"], "prompts": ["summary"], "resources": ["notes://a/*"]}])
+}
+
+test_denies_completion_in_the_wrong_direction_or_phase[name] if {
+	some name, change in {
+		"from the server": {"direction": "server_to_client"},
+		"as notification": {"phase": "notification"},
+		"other method": {"mcp": {"method": "completion/other"}},
+	}
+	count(pack.allow) == 0 with input as object.union(complete({"type": "ref/prompt", "name": "summary"}, {}), change)
+		with data.server_settings as only("prompts", ["summary"])
 }

@@ -76,7 +76,6 @@ may_return(finding) if echoed(finding)
 # Tools that are meant to be given secrets, such as a vault's.
 exempt_tool if {
 	input.phase == "request"
-	input.direction == "client_to_server"
 	input.target.kind == "tool"
 	input.target.name in settings.exempt_tools
 }

@@ -6,30 +6,16 @@ package policies.server_initiated
 asked contains own_question
 
 # The client's answer to a legacy request: the settings may have changed since it was asked.
-asked contains kind_of(input.mcp.request.method, answered_mode, answered_url) if {
-	input.phase == "response"
-	input.direction == "client_to_server"
-}
+asked contains kind_of(input.mcp.request.method, answered_mode, answered_url)
 
 # 2026-07-28: a result that needs input first, also that of tasks/get.
-asked contains kind if {
-	input.phase == "response"
-	input.direction == "server_to_client"
-	some kind in input_kinds(input.mcp.result.inputRequests)
-}
+asked contains kind if some kind in input_kinds(input.mcp.result.inputRequests)
 
 # The same, in the notification of a task.
-asked contains kind if {
-	input.phase == "notification"
-	input.direction == "server_to_client"
-	some kind in input_kinds(input.mcp.params.inputRequests)
-}
+asked contains kind if some kind in input_kinds(input.mcp.params.inputRequests)
 
 # 2025-11-25: an error that sends the user to a URL before the call can be made again.
-asked contains "url_elicitation" if {
-	input.phase == "response"
-	input.mcp.error.code == -32042
-}
+asked contains "url_elicitation" if input.mcp.error.code == -32042
 
 asked contains "url_elicitation" if elicitation_complete
 

@@ -75,8 +75,6 @@ deny contains {"id": "server_initiated/unknown_input"} if "unknown" in asked
 # custom:
 #   severity: medium
 deny contains {"id": "server_initiated/unsolicited_answer"} if {
-	input.phase == "request"
-	input.direction == "client_to_server"
 	input.mcp.params.inputResponses != {}
 	not anything_permitted
 }

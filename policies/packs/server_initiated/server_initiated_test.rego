@@ -137,7 +137,8 @@ test_denies_the_answer_to_a_question_that_is_no_longer_allowed[name] if {
 		"sampling": ["sampling/createMessage", {}, "sampling"],
 		"roots": ["roots/list", {}, "roots"],
 		"form": ["elicitation/create", {"message": "x"}, "elicitation"],
-		"url": ["elicitation/create", {"mode": "url", "url": "https://x.test"}, "url_elicitation"],
+		"url by its mode": ["elicitation/create", {"mode": "url"}, "url_elicitation"],
+		"url by its url": ["elicitation/create", {"url": "https://x.test"}, "url_elicitation"],
 	}
 	ids(pack.deny) == {$"server_initiated/{setting}"} with input as answer(method, params) with data.server_settings as settings({})
 	count(pack.deny) == 0 with input as answer(method, params) with data.server_settings as settings({setting: "allow"})
@@ -165,6 +166,17 @@ test_allows_tasks_of_a_permitted_question[method] if {
 	some method in ["tasks/get", "tasks/result", "tasks/cancel", "tasks/list"]
 	ids(pack.allow) == {"server_initiated/task_of_question"} with input as question(method, {})
 		with data.server_settings as settings({"sampling": "allow"})
+}
+
+test_denies_questions_and_tasks_in_the_wrong_direction_or_phase[name] if {
+	some name, [phase, direction, method] in {
+		"question as notification": ["notification", "server_to_client", "sampling/createMessage"],
+		"question of the client": ["request", "client_to_server", "sampling/createMessage"],
+		"task as notification": ["notification", "server_to_client", "tasks/get"],
+		"task of the client": ["request", "client_to_server", "tasks/get"],
+		"complete as request": ["request", "server_to_client", "notifications/elicitation/complete"],
+	}
+	count(pack.allow) == 0 with input as message(phase, direction, {"method": method}) with data.server_settings as all_allowed
 }
 
 test_denies_tasks_when_no_question_is_permitted[method] if {
