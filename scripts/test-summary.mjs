@@ -3,12 +3,15 @@
  * `node scripts/test-summary.mjs LOG REPORT`; exit code 1 when tests failed or none ran. Must not run anything.
  */
 import fs from "node:fs";
+import { stripVTControlCharacters } from "node:util";
 
 const [log = "", report = ""] = process.argv.slice(2);
 
-const lines = fs.existsSync(log) ? fs.readFileSync(log, "utf8").split("\n") : [];
-const start = lines.findLastIndex?.((line) => /^\s*Test Files\s/.test(line)) ?? -1;
-if (start !== -1) process.stdout.write(`${lines.slice(start).join("\n").trimEnd()}\n\n`);
+const lines = fs.existsSync(log) ? stripVTControlCharacters(fs.readFileSync(log, "utf8")).split("\n") : [];
+// "Test Files … Tests … Start at … Duration …", up to the first empty line.
+const start = lines.map((line) => /^\s*Test Files\s/.test(line)).lastIndexOf(true);
+const end = lines.indexOf("", start);
+if (start !== -1) process.stdout.write(`${lines.slice(start, end === -1 ? undefined : end).join("\n")}\n`);
 
 let counts;
 try {
