@@ -26,6 +26,7 @@ export const ERRORS = {
   ERR_REVISION: { http: 400, rpc: -32022, public: "Unsupported protocol version." },
   ERR_UNASKED: { http: 400, rpc: -32600, public: "The message answers no outstanding request." },
   ERR_TARGET: { http: 400, rpc: -32600, public: "The request target must be /<server>/mcp, without a query." },
+  ERR_HTTP: { http: 400, rpc: -32600, public: "The request is not valid HTTP." },
   ERR_HTTP_METHOD: { http: 405, rpc: -32600, public: "Method not allowed." },
   ERR_TIMEOUT_BODY: { http: 408, rpc: -32600, public: "The request body did not arrive in time." },
   // Who is calling, and from where.

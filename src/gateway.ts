@@ -2,7 +2,7 @@
  * The composition root of `sluice serve`: builds everything from a configuration, listens, reloads and closes. Nothing else constructs
  * stages. Must not hold logic of its own beyond order.
  */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
@@ -64,6 +64,7 @@ interface Current {
   readonly config: Config;
   readonly policy: Policy;
   readonly stages: Stages;
+  readonly recorder: Recorder;
   readonly forwarder: Forwarder;
 }
 
@@ -99,6 +100,13 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     },
     ready: () => current !== undefined,
     metrics: lasting.metrics,
+    refused: ({ method = "", socket }, code) => {
+      const recorder = current?.recorder;
+      recorder?.refused(
+        { exchangeId: randomUUID(), server: undefined, principal: undefined, ip: socket.remoteAddress ?? "", httpMethod: method },
+        { code },
+      );
+    },
     hosts: { check: (host, origin) => (hosts === undefined ? fail({ code: "ERR_HOST" }) : hosts.check(host, origin)) },
     log,
   });
@@ -177,6 +185,7 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
   return {
     config,
     policy,
+    recorder,
     forwarder,
     stages: {
       limits,

@@ -10,15 +10,17 @@
  * Must not know how a stage does its work.
  */
 import { denialAnswer } from "./enforce/denial.ts";
-import { type Failure, fail, type Result } from "./errors.ts";
+import type { Result } from "./errors.ts";
 import type { Call, Hop } from "./http/call.ts";
 import type { Message } from "./mcp/message.ts";
-import { readMessage, readWholeMessage } from "./mcp/read-message.ts";
+import { readEvent, readMessage } from "./mcp/read-message.ts";
 import { rebuild, type SseEvent, withoutData } from "./mcp/sse.ts";
 import { failureOf, type Screening, type Stages } from "./stages.ts";
 import { type Outcome, type Transaction, withheld } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import { eachEvent } from "./upstream/events.ts";
+
+const NOTHING = Buffer.alloc(0);
 
 /** Carries one HTTP request of a client to its server, and the answer back. */
 export async function carry(stages: Stages, call: Call): Promise<void> {
@@ -58,7 +60,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
       const message = await readMessage(body, stages.limits);
       if (!message.ok) return exits.fault(hop, message.failure, answer.value);
       const bytes = await deliver(stages, hop, message.value);
-      return bytes === undefined
+      return bytes === undefined || hop.asked?.open === true
         ? exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: "not the answer" }, answer.value)
         : reply.json(status, headers, bytes);
     }
@@ -70,21 +72,19 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
   }
 }
 
-/** One event of a stream: its original bytes, changed ones, or what is left of it when its message may not pass. */
+/** One event of a stream: its original bytes, changed ones, or its bare id when its message may not pass. */
 async function deliverEvent(stages: Stages, hop: Hop, event: SseEvent): Promise<Buffer> {
   const changes = stages.exits.cleanEvent(hop, event);
   const clean = changes === undefined ? event.raw : rebuild(event, changes);
   if (event.data === undefined || event.data.length === 0) return clean;
-  const message =
-    event.name === undefined || event.name === "message"
-      ? readWholeMessage(event.data, stages.limits)
-      : fail<Failure>({ code: "ERR_MESSAGE", detail: "unknown event name" });
+  const withheld = changes?.dropId === true ? NOTHING : withoutData(event);
+  const message = readEvent(event.name, event.data, stages.limits);
   if (!message.ok) {
     stages.exits.unreadable(hop, message.failure);
-    return withoutData(event);
+    return withheld;
   }
   const bytes = await deliver(stages, hop, message.value);
-  if (bytes === undefined) return withoutData(event);
+  if (bytes === undefined) return withheld;
   return bytes === message.value.document.bytes ? clean : rebuild(event, { ...changes, data: bytes });
 }
 

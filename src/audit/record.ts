@@ -17,7 +17,6 @@ export interface AuditRecord {
   server: string;
   principal: { id: string; method: string };
   client_ip: string;
-  session?: string;
   direction: Direction;
   /** `message`: one JSON-RPC message. `transport`: a GET or DELETE. `refused`: an HTTP request that held no message to judge. `synthetic`: an answer that Sluice gave because none came. */
   kind: "message" | "transport" | "refused" | "synthetic";

@@ -27,7 +27,8 @@ export interface RecorderParts {
 /** What is known of a request that was refused before it was a message. */
 export interface Refused {
   readonly exchangeId: string;
-  readonly server: string;
+  /** Undefined when the request named none that is configured. */
+  readonly server: string | undefined;
   readonly principal: { id: string; method: string } | undefined;
   readonly ip: string;
   readonly httpMethod: string;
@@ -73,10 +74,10 @@ export class Recorder {
   refused(refused: Refused, failure: Failure): void {
     this.#parts.metrics.refused(refused.server, failure.code);
     this.#write({
-      ...this.#head(refused.exchangeId, refused.exchangeId, refused.server, refused.principal, refused.ip),
+      ...this.#head(refused.exchangeId, refused.exchangeId, refused.server ?? "none", refused.principal, refused.ip),
       direction: "client_to_server",
       kind: "refused",
-      method: refused.httpMethod,
+      method: this.#name(refused.httpMethod),
       effect: "error",
       reason: failure.code,
       ...(failure.detail === undefined ? {} : { detail: failure.detail }),

@@ -90,7 +90,7 @@ async function consumeLimits(
   decision: Decision,
 ): Promise<{ rules: string[]; retryAfter: number } | undefined> {
   if (decision.limits.length === 0 || facts.phase === "response") return undefined;
-  const consumed = await store.consume(decision.limits, transaction.now);
+  const consumed = await store.consume(decision.limits, transaction.now, flowOf(transaction.exchange));
   if (consumed.granted) return undefined;
   const rules = decision.limits.filter((limit) => limit.key === consumed.key).map((limit) => limit.rule);
   return { rules, retryAfter: Math.max(1, Math.ceil(consumed.retry_after_s)) };

@@ -96,9 +96,10 @@ export class Exits {
     const { screenText } = this.#parts;
     const plain = (text: string, longest: number): boolean => text.length <= longest && screenText(text) === text;
     const dropId = event.id !== undefined && !plain(event.id, LONGEST_ID);
+    const dropName = event.name !== undefined && event.name !== "message";
     const blankComments = event.comments.some((comment) => !plain(comment, LONGEST_COMMENT));
     if (event.id !== undefined && event.id !== "" && !dropId) this.#resumable.add(hop);
-    return dropId || blankComments || event.unknown > 0 ? { dropId, blankComments } : undefined;
+    return dropId || dropName || blankComments || event.unknown > 0 ? { dropId, dropName, blankComments } : undefined;
   }
 
   /** A server's request may not pass: the server is told so by Sluice itself, and does not wait for ever. */

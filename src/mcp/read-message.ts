@@ -23,6 +23,12 @@ export function readWholeMessage(bytes: Uint8Array, limits: JsonLimits): Result<
   return finish(reader);
 }
 
+/** Reads the data of a server-sent event. Clients take unnamed events and those named `message` for messages; no other may carry one. */
+export function readEvent(name: string | undefined, data: Buffer, limits: JsonLimits): Result<Message> {
+  if (name !== undefined && name !== "message") return fail({ code: "ERR_MESSAGE", detail: "an event of an unknown name" });
+  return readWholeMessage(data, limits);
+}
+
 function finish(reader: JsonReader): Result<Message> {
   const read = reader.finish();
   if (read.ok) return parseMessage(read.value);

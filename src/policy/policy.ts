@@ -180,7 +180,7 @@ function judgeWith(
       revision,
       nonce,
       packsOff: new Set(packsOff),
-      observe: config.policy.mode === "observe" || server?.mode === "observe",
+      observe: (server?.mode ?? config.policy.mode) === "observe",
       modes,
       waivers,
       titles: about.titles,

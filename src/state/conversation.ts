@@ -55,8 +55,8 @@ export class Conversation {
       return { id: message.id, request: { method: message.method, message }, open: message.id !== undefined };
     }
     if (answers === undefined) return undefined;
-    if (asked !== undefined && sameId(asked.id, message.id)) asked.open = false;
-    if (message.id !== undefined) await this.#settle(exchange, opposite(direction), message.id);
+    if (asked !== undefined && (anonymous(message) || sameId(asked.id, message.id))) asked.open = false;
+    if (message.id !== undefined && !anonymous(message)) await this.#settle(exchange, opposite(direction), message.id);
     return undefined;
   }
 
@@ -67,7 +67,7 @@ export class Conversation {
     asked: Asked | undefined,
   ): Promise<AnsweredRequest | undefined> {
     // An error without an id answers what the server could not read; that can only be the POST it came back on.
-    if (message.id === undefined || message.id.raw === "null") return asked?.request;
+    if (anonymous(message) || message.id === undefined) return asked?.request;
     if (asked !== undefined && sameId(asked.id, message.id)) return asked.open ? asked.request : undefined;
     const found = await this.#store.recall(scopeOf(exchange, opposite(direction)), idKey(message.id));
     if (found === undefined) return undefined;
@@ -82,6 +82,11 @@ export class Conversation {
     const found = await this.#store.recall(scope, idKey(id));
     if (found !== undefined) await this.#store.remember(scope, idKey(id), { ...found, answered: true });
   }
+}
+
+/** An error whose id is null, or that has none. */
+function anonymous({ id }: Message): boolean {
+  return id === undefined || id.raw === "null";
 }
 
 /** Ids are equal when type and value are: 1 is not "1", however a string is spelled. */

@@ -4,19 +4,27 @@
  */
 import type { CredentialHeader } from "../authn/authenticator.ts";
 import { type Failure, fail, type Result } from "../errors.ts";
-import type { Call } from "../http/call.ts";
 import { forwardableHeaders } from "../mcp/forwarded-headers.ts";
 import { paramHeadersStillTrue, rewriteMirrored } from "../mcp/headers.ts";
 import type { JsonLimits } from "../mcp/json.ts";
 import { readWholeMessage } from "../mcp/read-message.ts";
 import type { Exchange, Transaction } from "../transaction.ts";
 import type { Answer } from "./answer.ts";
+import type { UpstreamRequest } from "./client.ts";
 import type { Forwarder } from "./forwarder.ts";
 
 /** A message that may leave: its bytes, and what they were made from. */
 export interface Leaving {
   readonly transaction: Transaction;
   readonly bytes: Buffer;
+}
+
+/** What of a client's HTTP request goes with its message. */
+export interface Carrier {
+  readonly method: UpstreamRequest["method"];
+  readonly request: { readonly rawHeaders: readonly string[] };
+  /** Aborted when the client is gone. */
+  readonly gone: AbortSignal;
 }
 
 export interface ForwardParts {
@@ -29,7 +37,7 @@ export interface ForwardParts {
 const EXPECTS = { GET: "events", DELETE: "nothing" } as const;
 
 /** Sends a call's message (none for GET and DELETE) to its server. */
-export async function forward(parts: ForwardParts, call: Call, exchange: Exchange, leaving?: Leaving): Promise<Result<Answer>> {
+export async function forward(parts: ForwardParts, call: Carrier, exchange: Exchange, leaving?: Leaving): Promise<Result<Answer>> {
   const headers = leavingHeaders(parts, call, exchange, leaving);
   if (!headers.ok) return headers;
   const expects = call.method === "POST" ? (leaving?.transaction.message.kind === "request" ? "message" : "nothing") : EXPECTS[call.method];
@@ -46,7 +54,7 @@ export async function forward(parts: ForwardParts, call: Call, exchange: Exchang
 /** POSTs an answer of Sluice's own to the server of a call, on a connection of its own. */
 export async function forwardOwn(
   parts: ForwardParts,
-  call: Call,
+  call: Carrier,
   exchange: Exchange,
   body: Buffer,
   signal: AbortSignal,
@@ -59,7 +67,7 @@ export async function forwardOwn(
 /** Headers that say something about the message of the call, which is not the one that is sent. */
 const OF_THE_CALL: ReadonlySet<string> = new Set(["content-type", "accept", "last-event-id", "mcp-method", "mcp-name"]);
 
-function leavingHeaders(parts: ForwardParts, call: Call, exchange: Exchange, leaving: Leaving | undefined): Result<string[], Failure> {
+function leavingHeaders(parts: ForwardParts, call: Carrier, exchange: Exchange, leaving: Leaving | undefined): Result<string[], Failure> {
   const headers = endToEnd(parts, call, exchange);
   if (leaving === undefined || leaving.bytes === leaving.transaction.message.document.bytes) return { ok: true, value: headers };
   const final = readWholeMessage(leaving.bytes, parts.limits);
@@ -69,7 +77,7 @@ function leavingHeaders(parts: ForwardParts, call: Call, exchange: Exchange, lea
   return { ok: true, value: rewriteMirrored(headers, final.value) };
 }
 
-function endToEnd(parts: ForwardParts, call: Call, exchange: Exchange): string[] {
+function endToEnd(parts: ForwardParts, call: Carrier, exchange: Exchange): string[] {
   const consumed = new Set<string>(parts.consumed(exchange));
   const headers = forwardableHeaders(call.request.rawHeaders, { authorization: exchange.server.authorization });
   return headers.filter((_, at) => !consumed.has((headers[at - (at % 2)] as string).toLowerCase()));
