@@ -43,22 +43,7 @@ deny contains {"id": "egress/private_host"} if {
 # custom:
 #   severity: critical
 deny contains {"id": "egress/metadata_service"} if {
-	some host in hosts
-	host in {
-		"100.100.100.200",
-		"169.254.169.254",
-		"169.254.170.2",
-		"169.254.170.23",
-		"192.0.0.192",
-		"fd00:ec2::23",
-		"fd00:ec2::254",
-		"fd20:ce::254",
-		"instance-data",
-		"instance-data.ec2.internal",
-		"metadata",
-		"metadata.goog",
-		"metadata.google.internal",
-	}
+	count(hosts & metadata_hosts) > 0
 	not metadata_allowed
 }
 
@@ -170,6 +155,22 @@ covers(pattern, host) if {
 
 private_allowed if settings.private_networks[input.server.trust] == "allow"
 
+metadata_hosts := {
+	"100.100.100.200",
+	"169.254.169.254",
+	"169.254.170.2",
+	"169.254.170.23",
+	"192.0.0.192",
+	"fd00:ec2::23",
+	"fd00:ec2::254",
+	"fd20:ce::254",
+	"instance-data",
+	"instance-data.ec2.internal",
+	"metadata",
+	"metadata.goog",
+	"metadata.google.internal",
+}
+
 metadata_allowed if settings.metadata_services == "allow"
 
 any_host if {
@@ -223,6 +224,7 @@ private_ipv4 := [
 
 # Names that only a private network resolves, and public services that answer with any address one asks for.
 local_name(host) if {
+	dotted := $".{host}"
 	some suffix in [
 		".corp",
 		".home",
@@ -241,5 +243,5 @@ local_name(host) if {
 		".sslip.io",
 		".xip.io",
 	]
-	endswith($".{host}", suffix)
+	endswith(dotted, suffix)
 }
