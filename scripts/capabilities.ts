@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readBundle } from "../src/policy/bundle-file.ts";
+import { readBundle } from "../src/policy/build/bundle-file.ts";
 import { requiredBuiltins } from "../src/policy/engine.ts";
-import { findOpa, runOpa } from "../src/policy/opa.ts";
+import { findOpa, runOpa } from "../src/policy/build/opa.ts";
 import { HOST_BUILTINS } from "../src/policy/host-builtins.ts";
 import { compileWasm } from "../src/policy/wasm.ts";
 

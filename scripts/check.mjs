@@ -5,7 +5,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { run } from "./setup/command.mjs";
+import { run, stopCommands } from "./setup/command.mjs";
 import { seconds } from "./setup/graph.mjs";
 import { root, tools } from "./setup.mjs";
 
@@ -65,6 +65,16 @@ const unknown = wanted.filter((name) => !checks.some((one) => one.name === name)
 if (unknown.length > 0) {
   process.stderr.write(`no such check: ${unknown.join(", ")}; there are: ${checks.map((one) => one.name).join(", ")}\n`);
   process.exit(2);
+}
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+]) {
+  process.once(signal, () => {
+    stopCommands();
+    fs.rmSync(stage, { recursive: true, force: true });
+    process.exit(code);
+  });
 }
 const failed = [];
 for (const { name, command, args } of checks) {

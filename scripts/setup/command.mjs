@@ -16,17 +16,24 @@ export class SetupError extends Error {
 
 const running = new Set();
 
-/** Ends whatever commands still run: set-up was interrupted. */
+/** Ends whatever commands still run, with all that they started (npm leaves compilers behind): we were interrupted. */
 export function stopCommands() {
-  for (const child of running) child.kill("SIGTERM");
+  for (const child of running) {
+    try {
+      process.kill(-child.pid, "SIGTERM");
+    } catch {
+      // It ended by itself in this moment.
+    }
+  }
 }
 
 /** Runs to the end; `onLine` hears each line of output. Never rejects: `{ code, output }`, code 127 when it cannot be started. */
 export function run(command, args, { cwd, env = process.env, onLine = () => {} }) {
   return new Promise((resolve) => {
     let output = "";
-    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-    running.add(child);
+    // A process group of its own, for stopCommands().
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    if (child.pid !== undefined) running.add(child);
     const hear = (chunk) => {
       output = (output + chunk).slice(-200_000);
       const line = String(chunk).trim().split("\n").pop()?.trim();

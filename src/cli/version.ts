@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "../config/load.ts";
-import { findOpa } from "../policy/opa.ts";
-import { packageRoot } from "../policy/shipped.ts";
+import { findOpa } from "../policy/build/opa.ts";
+import { packageRoot } from "../policy/sources/shipped.ts";
 import { EXIT, type ExitCode, printProblems, type Streams } from "./streams.ts";
 
 export interface VersionOptions {

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fail, ok, type Result } from "../errors.ts";
-import { packageRoot, packNames } from "../policy/shipped.ts";
+import { packageRoot, packNames } from "../policy/sources/shipped.ts";
 import { checkDraft } from "./check-draft.ts";
 import type { Config, SecretRef, ServerConfig } from "./config.ts";
 import { type ConfigDocument, type Locate, type Path, readDocument } from "./document.ts";

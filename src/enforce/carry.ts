@@ -5,7 +5,7 @@
 import type { Finding, Findings } from "../detect/detector.ts";
 import type { JsonDocument, Node } from "../mcp/json.ts";
 import type { Redaction } from "../policy/decision.ts";
-import type { Edit } from "./splice.ts";
+import type { Edit } from "../mcp/json/splice.ts";
 
 /**
  * `found` are the findings of `document`, which `edits` have made of the message with the findings `before`. Answers findings and

@@ -13,7 +13,7 @@ import { carryOver } from "./carry.ts";
 import type { Ordinals, RedactionKeys } from "./operators.ts";
 import { redact } from "./redact.ts";
 import { rewrite } from "./rewrite.ts";
-import { type Edit, splice } from "./splice.ts";
+import { type Edit, splice } from "../mcp/json/splice.ts";
 
 export interface EnforceWork {
   readonly document: JsonDocument;

@@ -16,7 +16,7 @@ import type { Store } from "../state/store.ts";
 import type { HiddenItem, Outcome, Transaction } from "../transaction.ts";
 import { enforceItem, type EnforceWork } from "./enforce.ts";
 import type { RedactionKeys } from "./redact.ts";
-import { type Edit, removeElement, splice } from "./splice.ts";
+import { type Edit, removeElement, splice } from "../mcp/json/splice.ts";
 
 export interface Enforcer {
   readonly detect: Detect;

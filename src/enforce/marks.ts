@@ -7,8 +7,8 @@ import type { Finding, Findings } from "../detect/detector.ts";
 import { fail, ok, type Failure, type Result } from "../errors.ts";
 import { correlators, immutableNodes, protectedNode } from "../mcp/immutable.ts";
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
-import { selectNodes } from "../mcp/path.ts";
-import { covers, outermost, within } from "../mcp/subtree.ts";
+import { selectNodes } from "../mcp/json/path.ts";
+import { covers, outermost, within } from "../mcp/json/subtree.ts";
 import type { Redaction, RedactWith } from "../policy/decision.ts";
 import { strongest, WHOLE_LABEL } from "./operators.ts";
 

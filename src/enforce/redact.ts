@@ -11,7 +11,7 @@ import { applied, type Changes, originOf, type Piece } from "./changes.ts";
 import { distinctKeys } from "./keys.ts";
 import { type Mark, markFinding, markRedactions, mergeMarks, type Selection } from "./marks.ts";
 import { type Ordinals, type RedactionKeys, standIns } from "./operators.ts";
-import type { Edit } from "./splice.ts";
+import type { Edit } from "../mcp/json/splice.ts";
 
 export type { RedactionKeys } from "./operators.ts";
 

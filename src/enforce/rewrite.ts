@@ -5,10 +5,10 @@
 import { fail, ok, type Failure, type Result } from "../errors.ts";
 import { immutableNodes, protectedNode } from "../mcp/immutable.ts";
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
-import { selectNodes, selectParents } from "../mcp/path.ts";
-import { covers, within } from "../mcp/subtree.ts";
+import { selectNodes, selectParents } from "../mcp/json/path.ts";
+import { covers, within } from "../mcp/json/subtree.ts";
 import type { Rewrite } from "../policy/decision.ts";
-import { type Edit, removeElement, removeMember } from "./splice.ts";
+import { type Edit, removeElement, removeMember } from "../mcp/json/splice.ts";
 
 /**
  * Edits of the document's bytes. `replace` and `remove` act on every value that the path selects, `add` as JSON Patch's (RFC 6902

@@ -7,7 +7,7 @@ import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import type { MessageTarget } from "../mcp/methods.ts";
 import type { FindingFacts, Now, PolicyInput, UrlFacts } from "../policy/input.ts";
 import type { Transaction } from "../transaction.ts";
-import { splice, type Edit } from "../enforce/splice.ts";
+import { splice, type Edit } from "../mcp/json/splice.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import type { Facts } from "./enrich.ts";
 

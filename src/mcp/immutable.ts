@@ -3,7 +3,7 @@
  * its request and a server's state its owner. Must not judge anything else.
  */
 import { ABSENT, type JsonDocument, type Node } from "./json.ts";
-import { covers, holdsAny } from "./subtree.ts";
+import { covers, holdsAny } from "./json/subtree.ts";
 
 /** The place of a member, whether it is there or not. */
 interface Place {

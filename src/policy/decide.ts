@@ -9,7 +9,7 @@ import type { Decision, Effect, PathExpression, Redaction, RedactWith, Rewrite, 
 import { isImmutable, plainSegments } from "./effects.ts";
 import type { Phase } from "./input.ts";
 import { atLeast, joinAll } from "./lattice.ts";
-import type { CheckPath } from "./rule-check.ts";
+import type { CheckPath } from "./check/rule-check.ts";
 import { canonicalJson } from "./tree.ts";
 import { isWaived, type Waiver } from "./waivers.ts";
 

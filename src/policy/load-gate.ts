@@ -6,7 +6,7 @@ import type { Result } from "../errors.ts";
 import type { Decision } from "./decision.ts";
 import { ABOUT, type Engine } from "./engine.ts";
 import type { Phase, PolicyInput } from "./input.ts";
-import type { About } from "./main-rego.ts";
+import type { About } from "./sources/main-rego.ts";
 import { isTree } from "./tree.ts";
 
 /** Enough for the engine's compiler to notice what runs often. */

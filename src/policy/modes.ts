@@ -3,7 +3,7 @@
  */
 import type { Mode } from "../config/config.ts";
 import type { Problem } from "../config/problem.ts";
-import type { Place, TreePath } from "./operator-data.ts";
+import type { Place, TreePath } from "./sources/operator-data.ts";
 import { isTree } from "./tree.ts";
 
 /** Reads `data.modes`. */

@@ -3,7 +3,7 @@
  * Must not read a clock: the moment is passed in.
  */
 import type { Problem } from "../config/problem.ts";
-import type { Place, TreePath } from "./operator-data.ts";
+import type { Place, TreePath } from "./sources/operator-data.ts";
 import { RULE_ID } from "./effects.ts";
 import { isTree } from "./tree.ts";
 

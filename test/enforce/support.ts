@@ -1,7 +1,7 @@
 /** Enforces parts of decisions on messages with the real reader and the real detectors. Holds no expectations. */
 import { createDetect } from "../../src/detect/detect.ts";
 import { enforce, enforceItem, type EnforceWork } from "../../src/enforce/enforce.ts";
-import { splice } from "../../src/enforce/splice.ts";
+import { splice } from "../../src/mcp/json/splice.ts";
 import { type JsonDocument, type JsonLimits, readJson } from "../../src/mcp/json.ts";
 import type { Decision, Redaction, Rewrite } from "../../src/policy/decision.ts";
 import { MemoryStore } from "../../src/state/memory.ts";

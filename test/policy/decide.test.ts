@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkPath } from "../../src/mcp/path.ts";
+import { checkPath } from "../../src/mcp/json/path.ts";
 import { decide, type DecideFacts } from "../../src/policy/decide.ts";
 import type { Decision } from "../../src/policy/decision.ts";
 

@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { readBundle } from "../../src/policy/bundle-file.ts";
+import { readBundle } from "../../src/policy/build/bundle-file.ts";
 import { describe as describeFault, Engine, requiredBuiltins } from "../../src/policy/engine.ts";
-import { findOpa, runOpa } from "../../src/policy/opa.ts";
-import { packageRoot } from "../../src/policy/shipped.ts";
+import { findOpa, runOpa } from "../../src/policy/build/opa.ts";
+import { packageRoot } from "../../src/policy/sources/shipped.ts";
 import type { Tree } from "../../src/policy/tree.ts";
 import { compileWasm, type WasmModule } from "../../src/policy/wasm.ts";
 

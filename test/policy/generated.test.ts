@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { capabilities } from "../../scripts/capabilities.ts";
 import { inputSchema } from "../../scripts/schemas.ts";
-import { packageRoot } from "../../src/policy/shipped.ts";
+import { packageRoot } from "../../src/policy/sources/shipped.ts";
 
 const shipped = (...path: string[]): string => readFileSync(join(packageRoot(), "policies", ...path), "utf8");
 

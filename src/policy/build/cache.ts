@@ -1,0 +1,82 @@
+/**
+ * Keeps built bundles by the digest of everything that went into them, in a folder that only its owner can enter.
+ * Must not answer an entry whose bytes are not those that were written.
+ */
+import { createHash } from "node:crypto";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Problem } from "../../config/problem.ts";
+
+export interface Cached {
+  readonly bundle: Buffer;
+  readonly warnings: readonly Problem[];
+}
+
+/** Digest of parts, each delimited by its length. */
+export function cacheKey(parts: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}\0${part}`);
+  return hash.digest("hex");
+}
+
+/** `<root>/.sluice/cache` when the project can be written, else the user's cache folder; undefined when there is neither. */
+export function cacheFolder(root: string, env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    accessSync(root, constants.W_OK);
+    return join(root, ".sluice", "cache");
+  } catch {
+    const base = env["XDG_CACHE_HOME"] ?? (env["HOME"] === undefined ? homedir() : join(env["HOME"], ".cache"));
+    return base === "" ? undefined : join(base, "sluice");
+  }
+}
+
+export function readCached(folder: string, key: string): Cached | undefined {
+  const entry = join(folder, key);
+  try {
+    if (!existsSync(entry) || !isPrivate(folder)) return undefined;
+    const bundle = readFileSync(join(entry, "bundle.tar.gz"));
+    const note = JSON.parse(readFileSync(join(entry, "note.json"), "utf8")) as { sha256?: unknown; warnings?: unknown };
+    if (note.sha256 !== digest(bundle) || !Array.isArray(note.warnings)) return undefined;
+    return { bundle, warnings: note.warnings as Problem[] };
+  } catch {
+    // An entry that cannot be read is built again.
+    return undefined;
+  }
+}
+
+/** Writes an entry as a whole or not at all. A cache that cannot be written only costs time. */
+export function writeCached(folder: string, key: string, { bundle, warnings }: Cached): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!isPrivate(folder)) return;
+    const fresh = mkdtempSync(join(folder, "new-"));
+    writeFileSync(join(fresh, "bundle.tar.gz"), bundle, { mode: 0o600 });
+    writeFileSync(join(fresh, "note.json"), JSON.stringify({ sha256: digest(bundle), warnings }), { mode: 0o600 });
+    rmSync(join(folder, key), { recursive: true, force: true });
+    renameSync(fresh, join(folder, key));
+  } catch {
+    // Another process wrote the same entry first, or the disk is full: the bundle in hand is as good.
+  }
+}
+
+/** Others' write access would let them plant a policy. */
+function isPrivate(folder: string): boolean {
+  const stat = lstatSync(folder);
+  return stat.isDirectory() && (stat.mode & 0o077) === 0 && (process.getuid === undefined || stat.uid === process.getuid());
+}
+
+function digest(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

@@ -1,0 +1,147 @@
+/**
+ * The settings of packs: shipped defaults, the operator's over them (data, then configuration, then per server), checked against each
+ * pack's schema. Must not know what a setting does.
+ */
+import { z } from "zod";
+import type { Config } from "../../config/config.ts";
+import type { Problem } from "../../config/problem.ts";
+import type { OperatorData, Place, TreePath } from "./operator-data.ts";
+import type { Pack } from "./shipped.ts";
+import { emptyTree, isTree, mergeTrees, type Tree } from "../tree.ts";
+
+export interface Settings {
+  /** `data.settings`: by pack. */
+  readonly settings: Tree;
+  /** `data.server_settings`: by server, by pack; complete, so that Rego reads one place. */
+  readonly server_settings: Tree;
+  readonly problems: readonly Problem[];
+}
+
+/** One place that settings come from. `at` finds a path of it (`[pack, …]`) in the operator's files. */
+interface Layer {
+  readonly tree: Tree;
+  readonly name: string;
+  at(path: TreePath): Place;
+}
+
+export type Locate = (path: TreePath) => { readonly line: number; readonly column: number } | undefined;
+
+/** Merges and checks. `allPacks` are the names that exist, on or not; `locate` finds a path in the configuration file. */
+export function mergeSettings(
+  config: Config,
+  packs: readonly Pack[],
+  allPacks: readonly string[],
+  data: OperatorData,
+  locate: Locate,
+): Settings {
+  const problems: Problem[] = [];
+  const inConfig = (prefix: TreePath) => (path: TreePath) => ({ file: config.file ?? "configuration", ...locate([...prefix, ...path]) });
+  const ofData: Layer = {
+    tree: data.settings,
+    name: "settings",
+    at: (path) => data.place(["settings", ...path]) ?? { file: config.policy.path ?? "" },
+  };
+  const ofConfig: Layer = { tree: { ...config.policy.settings }, name: "policy.settings", at: inConfig(["policy", "settings"]) };
+  const shared = [ofData, ofConfig];
+  const servers = [...config.servers.values()].map((server): [string, Layer] => [
+    server.name,
+    { tree: { ...server.settings }, name: `servers.${server.name}.settings`, at: inConfig(["servers", server.name, "settings"]) },
+  ]);
+  for (const layer of [...shared, ...servers.map(([, layer]) => layer)]) problems.push(...unknownPacks(layer, packs, allPacks));
+
+  const settings = emptyTree();
+  const serverSettings = emptyTree();
+  for (const [name] of servers) serverSettings[name] = emptyTree();
+  for (const pack of packs) {
+    const global = effective(pack, shared, problems);
+    settings[pack.name] = global;
+    for (const [name, layer] of servers) {
+      const own = Object.hasOwn(layer.tree, pack.name) ? effective(pack, [...shared, layer], problems) : global;
+      (serverSettings[name] as Tree)[pack.name] = own;
+    }
+  }
+  return { settings, server_settings: serverSettings, problems: dedupe(problems) };
+}
+
+function effective(pack: Pack, layers: readonly Layer[], problems: Problem[]): Tree {
+  let merged: Tree = { ...pack.defaults };
+  for (const layer of layers) {
+    const own = layer.tree[pack.name];
+    if (own === undefined) continue;
+    if (isTree(own)) merged = mergeTrees(merged, own);
+    else problems.push(wrong(layer.at([pack.name]), `${layer.name}.${pack.name} must be an object.`));
+  }
+  if (pack.schema === undefined) return merged;
+  const checked = schemaOf(pack).safeParse(merged);
+  for (const issue of checked.success ? [] : checked.error.issues) {
+    const path = issue.path.map((part) => (typeof part === "number" ? part : String(part)));
+    const keys = issue.code === "unrecognized_keys" ? issue.keys : [undefined];
+    for (const key of keys) {
+      const full = key === undefined ? path : [...path, key];
+      const layer =
+        layers.findLast(({ tree }) => reaches(tree[pack.name], full)) ?? layers.findLast(({ tree }) => Object.hasOwn(tree, pack.name));
+      const place = layer?.at([pack.name, ...full]) ?? { file: `${pack.name}/settings.json` };
+      const name = `${layer?.name ?? "settings"}.${[pack.name, ...full].join(".")}`;
+      problems.push(
+        key === undefined ? wrong(place, `${name}: ${issue.message}.`) : unknownSetting(place, name, key, Object.keys(pack.defaults)),
+      );
+    }
+  }
+  return merged;
+}
+
+const compiled = new WeakMap<Pack, z.ZodType>();
+
+/** Zod reads JSON Schema itself, so that no second validator is needed at run time; keywords it does not know make it throw. */
+function schemaOf(pack: Pack): z.ZodType {
+  const known = compiled.get(pack) ?? z.fromJSONSchema({ ...pack.schema });
+  compiled.set(pack, known);
+  return known;
+}
+
+function reaches(value: unknown, path: TreePath): boolean {
+  let at = value;
+  for (const key of path) {
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return false;
+    at = (at as Record<string | number, unknown>)[key];
+  }
+  return at !== undefined;
+}
+
+function unknownPacks(layer: Layer, packs: readonly Pack[], allPacks: readonly string[]): Problem[] {
+  return Object.keys(layer.tree).flatMap((name) => {
+    if (packs.some((pack) => pack.name === name)) return [];
+    const place = layer.at([name]);
+    if (allPacks.includes(name)) {
+      return [
+        {
+          ...place,
+          severity: "warning" as const,
+          check: "policy/settings-off",
+          message: `${layer.name}.${name} has no effect: the pack is not in policy.packs.`,
+        },
+      ];
+    }
+    return [wrong(place, `${layer.name}.${name}: there is no pack of this name.`, `The packs are ${allPacks.join(", ")}.`)];
+  });
+}
+
+function unknownSetting(place: Place, name: string, key: string, known: readonly string[]): Problem {
+  return {
+    ...place,
+    severity: "error",
+    check: "policy/unknown-setting",
+    message: `${name}: there is no setting \`${key}\`.`,
+    hint: `The settings are ${known.join(", ")}.`,
+  };
+}
+
+function wrong(place: Place, message: string, hint?: string): Problem {
+  return { ...place, severity: "error", check: "policy/settings", message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** A mistake in shared settings shows again in every server's: once is enough. */
+function dedupe(problems: readonly Problem[]): Problem[] {
+  const seen = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+  return [...seen.values()];
+}
