@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { decide, type DecideFacts } from "../../src/policy/decide.ts";
 import type { Decision, Effect } from "../../src/policy/decision.ts";
 import { atLeast, join, joinAll } from "../../src/policy/lattice.ts";
-import { checkPath } from "../../src/mcp/path.ts";
+import { checkPath } from "../../src/mcp/json/path.ts";
 
 const effects = fc.constantFrom<Effect>("allow", "rewrite", "redact", "hold", "deny", "error");
 

@@ -1,7 +1,7 @@
 /** The invariant "lossless": spans are exact, and a change touches nothing but its span. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { removeElement, removeMember, splice } from "../../src/enforce/splice.ts";
+import { removeElement, removeMember, splice } from "../../src/mcp/json/splice.ts";
 import { type JsonDocument, type JsonLimits, type Node, readJson } from "../../src/mcp/json.ts";
 import { render, spelledJson, spelledString } from "./spelled-json.ts";
 
