@@ -8,6 +8,7 @@ import { configForUpstream, type LoadedConfig, loadConfig } from "../config/load
 import type { Problem } from "../config/problem.ts";
 import { type Result, ok } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
+import { stopSignal } from "./stop-signal.ts";
 import { EXIT, type ExitCode, printProblems, type Streams } from "./streams.ts";
 
 export interface ServeOptions {
@@ -63,13 +64,6 @@ function connectLines(config: Config, url: string): string {
     return `  ${name.padEnd(width)}  ${base}/${name}/mcp${note}\n`;
   });
   return `Sluice is ready. Clients connect to\n${lines.join("")}`;
-}
-
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process as if Sluice did not handle it. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
 }
 
 /** At each SIGHUP, one after the other: opens the audit file anew and reloads. What is wrong keeps the running configuration and policy. */

@@ -1,5 +1,6 @@
 /** `sluice tour`: the demonstration. Must not know what it shows. */
 import { runTour } from "../tour/tour.ts";
+import { stopSignal } from "./stop-signal.ts";
 import type { Streams } from "./streams.ts";
 
 export interface TourOptions {
@@ -7,5 +8,5 @@ export interface TourOptions {
 }
 
 export async function tour({ once = false }: TourOptions, { stdout }: Streams): Promise<number> {
-  return runTour({ stdout, once });
+  return runTour({ stdout, stopped: stopSignal(), once });
 }

@@ -17,6 +17,8 @@ import { type QuickStart, startQuickStart } from "./quick-start.ts";
 
 export interface TourOptions {
   readonly stdout: Writable;
+  /** Resolves when serving is to end. */
+  readonly stopped: Promise<void>;
   /** Ends after the last step instead of serving on. */
   readonly once?: boolean;
 }
@@ -24,14 +26,8 @@ export interface TourOptions {
 /** AWS's own example of an access key, made up for documentation. */
 const LEAKED_KEY = "AKIAIOSFODNN7EXAMPLE";
 
-/** Runs the tour, then serves until SIGINT or SIGTERM. Answers the exit code: 1 when a step did not show what it should. */
-export async function runTour({ stdout, once = false }: TourOptions): Promise<number> {
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const)
-      process.once(signal, () => {
-        resolve();
-      });
-  });
+/** Runs the tour, then serves until it is told to stop. Answers the exit code: 1 when a step did not show what it should. */
+export async function runTour({ stdout, stopped, once = false }: TourOptions): Promise<number> {
   const say = (line = ""): void => {
     stdout.write(`${line}\n`);
   };
