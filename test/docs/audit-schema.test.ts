@@ -57,11 +57,8 @@ test("every record of a real gateway is valid", () => {
 test("there was one of every kind and effect that the schema is about", () => {
   expect([...new Set(records.map(({ kind }) => kind))].toSorted()).toEqual(["message", "refused", "synthetic", "transport"]);
   expect([...new Set(records.map(({ effect }) => effect))].toSorted()).toEqual(["allow", "deny", "error", "redact", "rewrite"]);
-  for (const member of ["would", "would_be", "list", "findings", "reason", "upstream_status"] as const)
-    expect(
-      records.some((record) => record[member] !== undefined),
-      member,
-    ).toBe(true);
+  const members = ["would", "would_be", "list", "findings", "reason", "upstream_status"] as const;
+  expect(members.filter((member) => !records.some((record) => record[member] !== undefined))).toEqual([]);
 });
 
 test("the schema refuses what a record must not hold", () => {

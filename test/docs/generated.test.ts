@@ -1,0 +1,72 @@
+/** What is generated is current, and the tables that people read name exactly what there is. */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { expect, test } from "vitest";
+import { auditSchema, AUDIT_SCHEMA_FILE } from "../../scripts/audit-schema.ts";
+import { ERROR_DOCS_FILE, errorDocs } from "../../scripts/error-docs.ts";
+import { inputSchema } from "../../scripts/schemas.ts";
+import { kinds } from "../../src/detect/detect.ts";
+import { Metrics } from "../../src/observe/metrics.ts";
+import { EFFECT_NAMES } from "../../src/policy/effects.ts";
+import { packageRoot, packNames } from "../../src/policy/sources/shipped.ts";
+import { markdownFiles, read, ROOT } from "./blocks.ts";
+
+test("docs/errors.md is current (node scripts/error-docs.ts)", () => {
+  expect(readFileSync(ERROR_DOCS_FILE, "utf8")).toBe(errorDocs());
+});
+
+test("policies/schema/audit.json is current (node scripts/audit-schema.ts)", () => {
+  expect(readFileSync(AUDIT_SCHEMA_FILE, "utf8")).toBe(auditSchema());
+});
+
+/** The names in the first column of the table below a heading. */
+function column(file: string, heading: string): string[] {
+  const section = read(file).split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
+  return [...section.matchAll(/^\| `([^`]+)`/gm)].map((row) => row[1] ?? "").toSorted();
+}
+
+const membersOf = (schema: string): string[] =>
+  Object.keys((JSON.parse(schema) as { properties: Record<string, unknown> }).properties).toSorted();
+
+test("every member of an audit record is documented, and nothing else", () => {
+  expect(column("docs/operations.md", "The audit log")).toEqual(membersOf(auditSchema()));
+});
+
+test("every metric is documented, and nothing else", async () => {
+  const metrics = await new Metrics({ process: false }).registry.getMetricsAsJSON();
+  expect(column("docs/operations.md", "Metrics")).toEqual(metrics.map(({ name }) => name).toSorted());
+});
+
+test("every member of the policy input is documented, and nothing else", () => {
+  expect([...new Set(column("docs/policy/input.md", "Members").map((name) => name.split(".")[0]))]).toEqual(membersOf(inputSchema()));
+});
+
+test("every effect of the contract is documented, and nothing else", () => {
+  expect(column("docs/policy/contract.md", "Effects")).toEqual(EFFECT_NAMES.toSorted());
+});
+
+test("every kind that is found is documented, and nothing else", () => {
+  expect(column("docs/policy/input.md", "Findings")).toEqual(
+    kinds()
+      .map(({ kind }) => kind)
+      .toSorted(),
+  );
+});
+
+test("the README names every shipped pack", () => {
+  for (const pack of packNames(packageRoot())) expect(read("README.md")).toContain(`\`${pack}\``);
+});
+
+test("every file that a document names by path or link exists", () => {
+  const missing: string[] = [];
+  for (const file of markdownFiles()) {
+    const prose = read(file).replace(/^```[^]*?^```/gm, "");
+    for (const [, target = ""] of prose.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      if (!existsSync(join(ROOT, dirname(file), target))) missing.push(`${file}: ${target}`);
+    }
+    for (const [, path = ""] of prose.matchAll(/`((?:src|test|scripts|policies|docs|fixtures)\/[\w./-]+)`/g))
+      if (!existsSync(join(ROOT, normalize(path)))) missing.push(`${file}: ${path}`);
+  }
+  expect(missing).toEqual([]);
+});
