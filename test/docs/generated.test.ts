@@ -1,6 +1,6 @@
 /** What is generated is current, and the tables that people read name exactly what there is. */
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { basename, dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 import { auditSchema, AUDIT_SCHEMA_FILE } from "../../scripts/audit-schema.ts";
 import { ERROR_DOCS_FILE, errorDocs } from "../../scripts/error-docs.ts";
@@ -55,6 +55,12 @@ test("every kind that is found is documented, and nothing else", () => {
 
 test("the README names every shipped pack", () => {
   for (const pack of packNames(packageRoot())) expect(read("README.md")).toContain(`\`${pack}\``);
+});
+
+test("every law under test/properties is named with the invariant that it holds", () => {
+  const laws = globSync("test/properties/*.test.ts", { cwd: ROOT }).map((file) => `\`${basename(file, ".test.ts")}\``);
+  const invariants = read("docs/architecture.md").split("\n## Invariants\n")[1]?.split("\n## ")[0] ?? "";
+  expect(laws.filter((law) => !invariants.includes(law))).toEqual([]);
 });
 
 test("every file that a document names by path or link exists", () => {
