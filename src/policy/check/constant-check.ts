@@ -12,6 +12,7 @@ export interface InputSchema {
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly properties?: Readonly<Record<string, InputSchema>>;
+  readonly required?: readonly string[];
   readonly items?: InputSchema;
   readonly definitions?: Readonly<Record<string, InputSchema>>;
 }

@@ -7,6 +7,7 @@ import { checkConstants, type InputSchema } from "./constant-check.ts";
 import type { EffectRule } from "../sources/main-rego.ts";
 import { runOpa, type Opa } from "../build/opa.ts";
 import { parseRego, readOpaErrors, type OpaError, type RegoModule } from "./rego-ast.ts";
+import { checkSilence } from "./silence-check.ts";
 import { checkHelperPackage, checkRules, type CheckPath, type Slip } from "./rule-check.ts";
 import type { Sources } from "../sources/stage.ts";
 
@@ -35,6 +36,7 @@ export async function checkSources(sources: Sources, tools: CheckTools): Promise
   const files = [...sources.rego.keys()];
   const { modules, errors } = await parseRego(tools.opa, tools.stage, files);
   const slips: Slip[] = [];
+  const judging: RegoModule[] = [];
   const rules = new Map<string, EffectRule>();
   const titles = new Map<string, string>();
   for (const module of modules) {
@@ -42,6 +44,7 @@ export async function checkSources(sources: Sources, tools: CheckTools): Promise
     slips.push(...packageSlips);
     const [root, policy] = module.package;
     if (packageSlips.length > 0 || policy === undefined || isTestFile(module.file)) continue;
+    judging.push(module);
     slips.push(...checkConstants(module, tools.schema));
     if (root === "lib") slips.push(...checkHelperPackage(module));
     if (root !== "policies") continue;
@@ -50,6 +53,7 @@ export async function checkSources(sources: Sources, tools: CheckTools): Promise
     for (const effect of checked.effects) rules.set(`${policy}/${effect}`, { policy, effect });
     for (const [id, title] of checked.titles) titles.set(id, title);
   }
+  slips.push(...checkSilence(judging, tools.schema));
   const place = placer(sources);
   // Of a file that cannot be read only the first error means anything.
   const unreadable = [...Map.groupBy(errors, (error) => error.location?.file).values()].flatMap((group) => group.slice(0, 1));
