@@ -98,8 +98,8 @@ describe.each(pairings({ era: "legacy" }))("%s", (_name, pairing) => {
     await client.terminate();
     expect(server().ledger.ended).toEqual([session]);
     expect(client.session()).toBeUndefined();
-    const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
     const headers = { "Mcp-Session-Id": session, "MCP-Protocol-Version": "2025-11-25" };
+    const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
     expect((await send(stage.gateway.endpoint(pairing.server), { headers, body })).status).toBe(404);
   });
 });
