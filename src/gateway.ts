@@ -15,11 +15,12 @@ import type { Config } from "./config/config.ts";
 import type { Problem } from "./config/problem.ts";
 import { createDetect, screenText } from "./detect/detect.ts";
 import type { RedactionKeys } from "./enforce/redact.ts";
-import { fail, ok, type Result } from "./errors.ts";
+import { type ErrorCode, fail, ok, type Result } from "./errors.ts";
 import { Admission } from "./http/admission.ts";
 import { createApp } from "./http/app.ts";
 import { Exits } from "./http/exits.ts";
 import { type HostRules, hostRules } from "./http/host-rules.ts";
+import { refuseMalformed } from "./http/malformed.ts";
 import { createJudgement } from "./judgement.ts";
 import { createLogger, faultName, type Logger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -92,6 +93,8 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
 
   let current: Current | undefined;
   let hosts: HostRules | undefined;
+  const refused = (code: ErrorCode, ip: string, httpMethod: string): void =>
+    current?.recorder.refused({ exchangeId: randomUUID(), server: undefined, principal: undefined, ip, httpMethod }, { code });
   const app = createApp({
     servers: () => current?.config.servers ?? new Map(),
     carry: async (call) => {
@@ -100,12 +103,8 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     },
     ready: () => current !== undefined,
     metrics: lasting.metrics,
-    refused: ({ method = "", socket }, code) => {
-      const recorder = current?.recorder;
-      recorder?.refused(
-        { exchangeId: randomUUID(), server: undefined, principal: undefined, ip: socket.remoteAddress ?? "", httpMethod: method },
-        { code },
-      );
+    refused: ({ method, socket }, code) => {
+      refused(code, socket.remoteAddress ?? "", method ?? "");
     },
     hosts: { check: (host, origin) => (hosts === undefined ? fail({ code: "ERR_HOST" }) : hosts.check(host, origin)) },
     log,
@@ -116,6 +115,9 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     return listening;
   }
   const server = listening.value;
+  refuseMalformed(server, (code, ip) => {
+    refused(code, ip, "unread");
+  });
   const port = (server.address() as AddressInfo).port;
   const activate = (next: Config, policy: Policy): void => {
     hosts = hostRules(next, port);
