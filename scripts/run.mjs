@@ -13,6 +13,7 @@ const serves = args.some((arg) => /^--(config|upstream)(=|$)/.test(arg));
 const tasks = {
   start: { scope: "serve", command: path.join(root, "sluice"), args: [serves ? "serve" : "tour", ...args] },
   test: { scope: "test", command: node, args: [path.join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...args] },
+  generate: { scope: "test", command: node, args: [path.join(root, "scripts", "generate.ts"), ...args] },
   check: { scope: "test", command: node, args: [path.join(root, "scripts", "check.mjs"), ...args] },
 };
 

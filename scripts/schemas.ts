@@ -1,23 +1,37 @@
-/** Generates `policies/schema/input.json` from the TypeScript type of the policy input. Prints nothing but errors. */
-import { writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+/**
+ * The JSON schemas of what other programs read and write, from their TypeScript types: the policy input and the audit record.
+ * `npm run generate` writes the files; tests compare them with what this would write. Must not describe anything by itself.
+ */
+import { join } from "node:path";
 import { createGenerator } from "ts-json-schema-generator";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const root = join(import.meta.dirname, "..");
+export const INPUT_SCHEMA_FILE = join(root, "policies", "schema", "input.json");
+export const AUDIT_SCHEMA_FILE = join(root, "policies", "schema", "audit.json");
 
-/** The schema's text, as it must stand in the file. */
+/** `policies/schema/input.json`, from `PolicyInput` in `src/policy/input.ts`. */
 export function inputSchema(): string {
+  return text(schemaOf("policy/input.ts", "PolicyInput"));
+}
+
+/** `policies/schema/audit.json`: one line of the audit log. Unknown members are refused: a record holds what is listed and nothing else. */
+export function auditSchema(): string {
+  return text({ title: "Sluice audit record", ...schemaOf("audit/record.ts", "AuditRecord") });
+}
+
+function schemaOf(file: string, type: string): object {
   const generator = createGenerator({
-    path: join(root, "src", "policy", "input.ts"),
+    path: join(root, "src", file),
     tsconfig: join(root, "tsconfig.json"),
-    type: "PolicyInput",
+    type,
     topRef: false,
     additionalProperties: false,
     skipTypeCheck: true,
     sortProps: true,
   });
-  return `${JSON.stringify(generator.createSchema("PolicyInput"), null, 2)}\n`;
+  return generator.createSchema(type);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(root, "policies", "schema", "input.json"), inputSchema());
+function text(schema: object): string {
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}

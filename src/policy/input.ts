@@ -1,6 +1,6 @@
 /**
  * The policy input, contract `v1`: what the operator's Rego reads as `input`. This type is the source; `policies/schema/input.json`
- * is generated from it (`npm run schemas`) and `opa check --schema` holds every policy to it.
+ * is generated from it (`npm run generate`) and `opa check --schema` holds every policy to it.
  * Must stay plain data: snake_case, and an absent fact is an absent key, never null.
  */
 

@@ -12,11 +12,11 @@ import { REFERENCE_FILE, referenceText, SCHEMA_FILE, schemaText } from "../../sc
 
 const reference = readFileSync(REFERENCE_FILE, "utf8");
 
-test("the JSON schema is current (node scripts/config-schema.ts)", () => {
+test("the JSON schema is current (npm run generate)", () => {
   expect(readFileSync(SCHEMA_FILE, "utf8")).toBe(schemaText());
 });
 
-test("the table of keys is current (node scripts/config-schema.ts)", () => {
+test("the table of keys is current (npm run generate)", () => {
   expect(reference).toBe(referenceText(reference));
 });
 

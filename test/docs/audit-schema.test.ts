@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { AUDIT_SCHEMA_FILE } from "../../scripts/audit-schema.ts";
+import { AUDIT_SCHEMA_FILE } from "../../scripts/schemas.ts";
 import type { AuditRecord } from "../../src/audit/record.ts";
 import { openGateway, type TestGateway } from "../support/gateway.ts";
 import { json, openUpstream, type ScriptedUpstream } from "../support/upstream.ts";

@@ -2,20 +2,19 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
-import { auditSchema, AUDIT_SCHEMA_FILE } from "../../scripts/audit-schema.ts";
 import { ERROR_DOCS_FILE, errorDocs } from "../../scripts/error-docs.ts";
-import { inputSchema } from "../../scripts/schemas.ts";
+import { AUDIT_SCHEMA_FILE, auditSchema, inputSchema } from "../../scripts/schemas.ts";
 import { kinds } from "../../src/detect/detect.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import { EFFECT_NAMES } from "../../src/policy/effects.ts";
 import { packageRoot, packNames } from "../../src/policy/sources/shipped.ts";
 import { markdownFiles, read, ROOT } from "./blocks.ts";
 
-test("docs/errors.md is current (node scripts/error-docs.ts)", () => {
+test("docs/errors.md is current (npm run generate)", () => {
   expect(readFileSync(ERROR_DOCS_FILE, "utf8")).toBe(errorDocs());
 });
 
-test("policies/schema/audit.json is current (node scripts/audit-schema.ts)", () => {
+test("policies/schema/audit.json is current (npm run generate)", () => {
   expect(readFileSync(AUDIT_SCHEMA_FILE, "utf8")).toBe(auditSchema());
 });
 

@@ -8,7 +8,7 @@ import { packageRoot } from "../../src/policy/sources/shipped.ts";
 const shipped = (...path: string[]): string => readFileSync(join(packageRoot(), "policies", ...path), "utf8");
 
 describe("generated files are current", () => {
-  it("the schema of the policy input is that of its TypeScript type (npm run schemas)", () => {
+  it("the schema of the policy input is that of its TypeScript type (npm run generate)", () => {
     expect(shipped("schema", "input.json")).toBe(inputSchema());
   });
 
