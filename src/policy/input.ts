@@ -4,13 +4,13 @@
  * Must stay plain data: snake_case, and an absent fact is an absent key, never null.
  */
 
+/** Which way a message goes. */
 export type Direction = "client_to_server" | "server_to_client";
 export type Phase = "request" | "notification" | "response" | "list_item" | "probe";
 export type Trust = "internal" | "partner" | "third_party";
 export type TargetKind = "tool" | "prompt" | "resource" | "template";
 
 /** Any JSON value, exactly as it was in the message. */
-// biome-ignore lint/suspicious/noExplicitAny: the schema generator turns this into "any JSON"
 export type Json = unknown;
 
 export interface PolicyInput {
