@@ -10,9 +10,11 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
@@ -23,6 +25,11 @@ export interface Cached {
   readonly bundle: Buffer;
   readonly warnings: readonly Problem[];
 }
+
+/** Every change of a policy leaves an entry. Enough for a few configurations and the way back to yesterday's rules. */
+export const MAX_ENTRIES = 20;
+/** What a writer that was stopped left behind; one that is at work takes milliseconds. */
+const ABANDONED_MS = 60 * 60 * 1000;
 
 /** Digest of parts, each delimited by its length. */
 export function cacheKey(parts: readonly string[]): string {
@@ -49,6 +56,7 @@ export function readCached(folder: string, key: string): Cached | undefined {
     const bundle = readFileSync(join(entry, "bundle.tar.gz"));
     const note = JSON.parse(readFileSync(join(entry, "note.json"), "utf8")) as { sha256?: unknown; warnings?: unknown };
     if (note.sha256 !== digest(bundle) || !Array.isArray(note.warnings)) return undefined;
+    markUsed(entry);
     return { bundle, warnings: note.warnings as Problem[] };
   } catch {
     // An entry that cannot be read is built again.
@@ -66,8 +74,32 @@ export function writeCached(folder: string, key: string, { bundle, warnings }: C
     writeFileSync(join(fresh, "note.json"), JSON.stringify({ sha256: digest(bundle), warnings }), { mode: 0o600 });
     rmSync(join(folder, key), { recursive: true, force: true });
     renameSync(fresh, join(folder, key));
+    prune(folder, key);
   } catch {
     // Another process wrote the same entry first, or the disk is full: the bundle in hand is as good.
+  }
+}
+
+/**
+ * Removes the entries that were not used for longest, but never `keep`. A policy that is being served is in memory and misses nothing;
+ * one that another process is just reading is built again.
+ */
+function prune(folder: string, keep: string): void {
+  const entries = readdirSync(folder).flatMap((name) => {
+    const used = lstatSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs;
+    return used === undefined ? [] : [{ name, used }];
+  });
+  const kept = entries.filter(({ name }) => /^[0-9a-f]{64}$/.test(name) && name !== keep).toSorted((a, b) => b.used - a.used);
+  const abandoned = entries.filter(({ name, used }) => name.startsWith("new-") && used < Date.now() - ABANDONED_MS);
+  for (const { name } of [...kept.slice(MAX_ENTRIES - 1), ...abandoned]) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+function markUsed(entry: string): void {
+  try {
+    const now = new Date();
+    utimesSync(entry, now, now);
+  } catch {
+    // In a read-only cache nothing is removed either.
   }
 }
 
