@@ -145,3 +145,16 @@ describe.each(pairings({ era: "modern" }))("%s", (_name, pairing) => {
     expect(server().wire.received.length).toBe(before);
   });
 });
+
+test.each(["GET", "DELETE"])("a server that refuses a %s does so in its own words", async (method) => {
+  // Architecture, "Errors on the wire": a 4xx keeps its status, and a JSON-RPC body is judged and passes.
+  const request = { method, headers: { "Mcp-Session-Id": "nobody", "MCP-Protocol-Version": "2025-11-25" } };
+  const before = stage.gateway.records().length;
+  const direct = await send(stage.servers["v1-sse"].url, request);
+  const through = await send(stage.gateway.endpoint("v1-sse"), request);
+  expect([through.status, through.body.toString()]).toEqual([direct.status, direct.body.toString()]);
+  expect(stage.gateway.records().slice(before)).toMatchObject([
+    { kind: "transport", method },
+    { kind: "message", effect: "allow" },
+  ]);
+});
