@@ -4,6 +4,7 @@
  * into another one, an entry found by a dynamic key) it leaves alone. Must not guess: a false alarm would refuse a sound policy.
  */
 import type { Block, Operand, Plan, PlanFunction, Statement } from "./plan.ts";
+import { nearest } from "../../config/suggest.ts";
 import type { Slip } from "./rule-check.ts";
 import { isTree, type Tree } from "../tree.ts";
 
@@ -24,6 +25,7 @@ const MAX_ROUNDS = 50;
 const INPUT_LOCAL = 0;
 const DATA_LOCAL = 1;
 const NOTHING: Held = new Map();
+const SLUICE_DATA = new Set(["settings", "server_settings", "firewall"]);
 const RULES = new Set(["policies", "lib", "firewall"]);
 /** Statements that make a value which is not one of the data's. Any other unknown statement ends the analysis. */
 const MAKES_ANYTHING = new Set([
@@ -185,13 +187,15 @@ class Analysis {
   #report(stmt: Statement, spot: Spot, name: string): void {
     const file = this.#plan.files[stmt.file ?? -1] ?? "";
     const path = ["data", ...spot.path, name].join(".").replace(/^data\.server_settings\.[^.]+/, "data.server_settings[…]");
-    const known = isTree(spot.value) ? Object.keys(spot.value).slice(0, 20) : [];
+    // At the top only the operator's own data is for the operator's rules to read by name.
+    const keys = isTree(spot.value) ? Object.keys(spot.value) : [];
+    const known = spot.path.length === 0 ? keys.filter((key) => !SLUICE_DATA.has(key)) : keys;
     this.#missing.set(`${file}:${stmt.row}:${path}`, {
       file,
       location: { row: stmt.row ?? 1, col: stmt.col ?? 1 },
       check: "policy/missing-data",
       message: `\`${path}\` does not exist: what reads it is silently undefined.`,
-      hint: `${known.length === 0 ? "There is nothing at that place." : `There is ${known.join(", ")}.`} For data that may be absent use object.get with a default.`,
+      hint: `${whatThereIs(name, known, spot.path.length === 0)} For data that may be absent use object.get with a default.`,
     });
   }
 
@@ -250,4 +254,13 @@ function union(a: Held, b: Held): Held {
 
 function add(spots: Map<string, Spot>, spot: Spot): void {
   spots.set(JSON.stringify(spot.path), spot);
+}
+
+function whatThereIs(name: string, known: readonly string[], top: boolean): string {
+  const near = nearest(name, known);
+  if (near !== undefined) return `Did you mean \`${near}\`?`;
+  if (known.length > 0) return `There is ${known.slice(0, 20).join(", ")}.`;
+  return top
+    ? `The policy folder's data files are empty or missing: put \`${name}\` into a data.yaml there.`
+    : "There is nothing at that place.";
 }

@@ -2,6 +2,7 @@
  * Holds one package of policies to the contract by its syntax: what OPA accepts and then silently ignores or drops is refused here,
  * before anything is built. Must not run the policy.
  */
+import { nearest } from "../../config/suggest.ts";
 import type { RuleEffect } from "../decision.ts";
 import { EFFECTS, EFFECT_NAMES, fieldsConflict, isEffect, isImmutable, plainSegments } from "../effects.ts";
 import { isTerm, ruleName, termsIn, type Location, type RegoModule, type RegoRule, type Term } from "./rego-ast.ts";
@@ -64,9 +65,9 @@ export function checkRules(module: RegoModule, policy: string, checkPath: CheckP
 function checkLookalike(rule: RegoRule, name: string, report: Report): void {
   const key = rule.head.key;
   if (key?.type !== "object" || !fieldsOf(key).some(({ name: field, value }) => field === "id" && value.type === "string")) return;
-  const near = EFFECT_NAMES.find((effect) => distance(effect, name) <= 2);
+  const near = nearest(name, EFFECT_NAMES);
   report(
-    key,
+    rule,
     "policy/unknown-effect",
     `\`${name}\` is not an effect: nothing would read this rule.`,
     near === undefined ? `The effects are ${EFFECT_NAMES.join(", ")}.` : `Did you mean \`${near}\`?`,
@@ -166,7 +167,7 @@ function checkDefined(rule: RegoRule, field: string, value: Term, report: Report
     if (!["ref", "call", "var"].includes(term.type)) return;
     if (term.type === "var" && tested.has(String(term.value))) return;
     const what = term.type === "var" ? `\`${String(term.value)}\`, which the body does not test,` : "an expression that can be undefined";
-    const hint = `Bind it in the body (\`${field}_value := …\`) or use a template string ($"…{x}…").`;
+    const hint = `Use a template string ($"…{x}…"), which always has a value; or, if the rule shall not fire then, bind it in the body (\`${field}_value := …\`).`;
     report(
       term,
       "policy/undefined-head",
@@ -211,17 +212,6 @@ function toConstant(term: Term): { readonly value: unknown } | undefined {
   const pairs = fieldsOf(term).map(({ name, value }): [string | undefined, { value: unknown } | undefined] => [name, toConstant(value)]);
   if (pairs.some(([name, value]) => name === undefined || value === undefined)) return undefined;
   return { value: Object.fromEntries(pairs.map(([name, value]) => [name, value?.value])) };
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, left] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, right] of [...b].entries())
-      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (left === right ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 /** Rules that call themselves effects in a package that is only for helpers would be ignored as well. */

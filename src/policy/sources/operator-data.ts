@@ -64,14 +64,19 @@ export function readOperatorData(files: readonly OperatorFile[]): OperatorData {
     return undefined;
   };
   for (const [key, why] of RESERVED) {
-    if (Object.hasOwn(tree, key))
-      problems.push(
-        problem(
-          place([key]) ?? { file: files[0]?.origin ?? "" },
-          "policy/reserved-data",
-          `The data key \`${key}\` cannot be used: ${why}.`,
-        ),
-      );
+    if (!Object.hasOwn(tree, key)) continue;
+    const source = sources.find(({ prefix, value }) => prefix[0] === key || (prefix.length === 0 && Object.hasOwn(value, key)));
+    const inFolder = source !== undefined && source.prefix.length > 0;
+    problems.push(
+      problem(
+        place([key]) ?? { file: files[0]?.origin ?? "" },
+        "policy/reserved-data",
+        `The data key \`${key}\` cannot be used: ${why}.`,
+        inFolder
+          ? `A data file lies under the names of its folders, this one at \`data.${source.prefix.join(".")}\`: move it to the top of the policy folder.`
+          : "Give your data another key at the top, and read it as `data.<key>`.",
+      ),
+    );
   }
   const settings = tree["settings"];
   if (settings !== undefined && !isTree(settings))

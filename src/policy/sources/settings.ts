@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { Config } from "../../config/config.ts";
 import type { Problem } from "../../config/problem.ts";
+import { nearest } from "../../config/suggest.ts";
 import type { OperatorData, Place, TreePath } from "./operator-data.ts";
 import type { Pack } from "./shipped.ts";
 import { emptyTree, isTree, mergeTrees, type Tree } from "../tree.ts";
@@ -83,7 +84,9 @@ function effective(pack: Pack, layers: readonly Layer[], problems: Problem[]): T
       const place = layer?.at([pack.name, ...full]) ?? { file: `${pack.name}/settings.json` };
       const name = `${layer?.name ?? "settings"}.${[pack.name, ...full].join(".")}`;
       problems.push(
-        key === undefined ? wrong(place, `${name}: ${issue.message}.`) : unknownSetting(place, name, key, Object.keys(pack.defaults)),
+        key === undefined
+          ? wrongValue(place, name, issue, valueAt(merged, full))
+          : unknownSetting(place, name, key, Object.keys(pack.defaults)),
       );
     }
   }
@@ -100,12 +103,16 @@ function schemaOf(pack: Pack): z.ZodType {
 }
 
 function reaches(value: unknown, path: TreePath): boolean {
+  return valueAt(value, path) !== undefined;
+}
+
+function valueAt(value: unknown, path: TreePath): unknown {
   let at = value;
   for (const key of path) {
-    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return false;
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return undefined;
     at = (at as Record<string | number, unknown>)[key];
   }
-  return at !== undefined;
+  return at;
 }
 
 function unknownPacks(layer: Layer, packs: readonly Pack[], allPacks: readonly string[]): Problem[] {
@@ -122,7 +129,7 @@ function unknownPacks(layer: Layer, packs: readonly Pack[], allPacks: readonly s
         },
       ];
     }
-    return [wrong(place, `${layer.name}.${name}: there is no pack of this name.`, `The packs are ${allPacks.join(", ")}.`)];
+    return [wrong(place, `${layer.name}.${name}: there is no pack of this name.`, suggest("pack", name, allPacks))];
   });
 }
 
@@ -132,8 +139,25 @@ function unknownSetting(place: Place, name: string, key: string, known: readonly
     severity: "error",
     check: "policy/unknown-setting",
     message: `${name}: there is no setting \`${key}\`.`,
-    hint: `The settings are ${known.join(", ")}.`,
+    hint: suggest("setting", key, known),
   };
+}
+
+function suggest(what: string, word: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  return near === undefined ? `The ${what}s are ${known.join(", ")}.` : `Did you mean \`${near}\`?`;
+}
+
+function wrongValue(place: Place, name: string, issue: z.core.$ZodIssue, found: unknown): Problem {
+  if (issue.code === "invalid_type") return wrong(place, `${name} must be of type ${issue.expected}.`);
+  if (issue.code !== "invalid_value") return wrong(place, `${name}: ${issue.message}.`);
+  const values = issue.values.map(String);
+  const near = typeof found === "string" ? nearest(found, values) : undefined;
+  return wrong(
+    place,
+    `${name} must be ${values.length === 1 ? values[0] : `one of ${values.join(", ")}`}.`,
+    near === undefined ? undefined : `Did you mean \`${near}\`?`,
+  );
 }
 
 function wrong(place: Place, message: string, hint?: string): Problem {
