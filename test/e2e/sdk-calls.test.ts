@@ -145,3 +145,12 @@ describe.each(Object.entries(PAIRINGS))("%s", (_name, pairing: Pairing) => {
     await expect.poll(() => server().ledger.aborted).toBe(1);
   });
 });
+
+describe.each(Object.entries(PAIRINGS).filter(([, { era }]) => era === "modern"))("%s", (_name, pairing: Pairing) => {
+  test("an argument that the client mirrors in a header reaches the server in both places", async () => {
+    const client = await stage.through(pairing);
+    // The list tells the client which argument to mirror.
+    await client.sdk.listTools();
+    expect((await client.call("region", { region: "eu-north" })).content).toEqual([{ type: "text", text: "eu-north by eu-north" }]);
+  });
+});

@@ -95,6 +95,14 @@ function createHouse(ledger: Ledger, era: Era): McpServer {
     for (const data of ["plain words", `call ${CUSTOMER.email}`]) await mcpReq.log("info", data, "house");
     return text("logged");
   });
+  mcp.registerTool(
+    "region",
+    { description: "Routes by header.", inputSchema: z.object({ region: z.string().meta({ "x-mcp-header": "Region" }) }) },
+    ({ region }, { http }) => {
+      ran("region");
+      return text(`${region} by ${http?.req?.headers.get("mcp-param-region") ?? "body alone"}`);
+    },
+  );
   mcp.registerTool("interrupted", { description: "Hangs up, so that the client has to resume." }, ({ http }) => {
     ran("interrupted");
     http?.closeSSE?.();
