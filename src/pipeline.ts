@@ -59,7 +59,9 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
     case "json": {
       const message = await readMessage(body, stages.limits);
       if (!message.ok) return exits.fault(hop, message.failure, answer.value);
-      const bytes = await deliver(stages, hop, message.value);
+      // Where no message waits, only a refusal comes as JSON (`classify`): it answers the HTTP request itself.
+      const asked = hop.asked ?? { id: undefined, request: { method: hop.call.method, message: undefined }, open: false };
+      const bytes = await deliver(stages, { ...hop, asked }, message.value);
       return bytes === undefined || hop.asked?.open === true
         ? exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: "not the answer" }, answer.value)
         : reply.json(status, headers, bytes);
