@@ -47,8 +47,8 @@ export interface Gateway {
 export interface GatewayOptions extends PolicyDeps {
   /** Puts something in a judging stage's place, within the guard that every stage stands in. Tests break stages with it. */
   readonly judgement?: (real: Judgement) => Judgement;
-  /** Longest time that a judging stage may take, in milliseconds. */
-  readonly stageMs?: number;
+  /** Longest time that judging one message may take, in milliseconds. */
+  readonly judgeMs?: number;
 }
 
 /** What outlives a reload. */
@@ -69,7 +69,7 @@ interface Current {
   readonly forwarder: Forwarder;
 }
 
-const STAGE_MS = 5_000;
+const JUDGE_MS = 5_000;
 const OWN_ANSWER_MS = 10_000;
 const CLOSE_GRACE_MS = 5_000;
 
@@ -196,7 +196,8 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
       admission,
       exits,
       recorder,
-      judgement: guarded(judgement, options.stageMs ?? STAGE_MS),
+      judgement: guarded(judgement),
+      judgeMs: options.judgeMs ?? JUDGE_MS,
       forward: async (call, exchange, leaving) => {
         const answer = await forward(hop, call, exchange, leaving);
         const session = answer.ok && exchange.era === "legacy" ? sessionIn(answer.value.headers) : undefined;

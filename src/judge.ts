@@ -52,7 +52,7 @@ export interface Judge {
   judgeLine(input: JudgeInput): Promise<Verdict>;
 }
 
-const STAGE_MS = 30_000;
+const JUDGE_MS = 30_000;
 const PLAIN_CALL = Buffer.from('{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{"name":"tool","arguments":{}}}');
 
 /** Loads the policy of a configuration for judging. */
@@ -64,11 +64,12 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
   const detect = createDetect({ maxFindings: config.limits.findings });
   const keys = { hmac: randomBytes(32) };
   const conversation = new Conversation(store, limits, Date.now);
-  const judgement = guarded(createJudgement({ config, limits, policy: loaded.value, detect, store, keys }), STAGE_MS);
+  const judgement = guarded(createJudgement({ config, limits, policy: loaded.value, detect, store, keys }));
   const screening: Screening = {
     limits,
     conversation,
     judgement,
+    judgeMs: JUDGE_MS,
     recorder: { ticks: () => performance.now(), message: (_transaction, outcome) => outcome },
   };
 

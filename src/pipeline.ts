@@ -15,7 +15,7 @@ import type { Call, Hop } from "./http/call.ts";
 import type { Message } from "./mcp/message.ts";
 import { readEvent, readMessage } from "./mcp/read-message.ts";
 import { rebuild, type SseEvent, withoutData } from "./mcp/sse.ts";
-import { failureOf, type Screening, type Stages } from "./stages.ts";
+import { failureOf, type Screening, type Stages, within } from "./stages.ts";
 import { type Outcome, type Transaction, withheld } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import { eachEvent } from "./upstream/events.ts";
@@ -107,7 +107,7 @@ export async function screen(stages: Screening, transaction: Transaction): Promi
   const started = stages.recorder.ticks();
   let outcome: Outcome;
   try {
-    outcome = await judge(stages, transaction);
+    outcome = await within(stages.judgeMs, judge(stages, transaction));
   } catch (fault) {
     outcome = withheld(transaction, failureOf(fault));
   }

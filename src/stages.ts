@@ -31,6 +31,8 @@ export interface Screening {
   readonly limits: JsonLimits;
   readonly conversation: Conversation;
   readonly judgement: Judgement;
+  /** Longest time that judging one message may take, in milliseconds. */
+  readonly judgeMs: number;
   readonly recorder: Pick<Recorder, "message" | "ticks">;
 }
 
@@ -49,14 +51,14 @@ const CODES = { detect: "ERR_DETECT", enrich: "ERR_STAGE", decide: "ERR_POLICY_F
 >;
 
 /**
- * The same stages, each held to answer within `ms` and to answer something of the right shape. A stage that throws, hangs or answers
- * garbage throws a `Fault` with its code, and nothing of what it threw.
+ * The same stages, each held to answer something of the right shape. A stage that throws or answers garbage throws a `Fault` with its
+ * code, and nothing of what it threw. `within` holds all of them together to a time.
  */
-export function guarded(judgement: Judgement, ms: number): Judgement {
+export function guarded(judgement: Judgement): Judgement {
   const run = async <T>(stage: keyof Judgement, sound: (value: T) => boolean, work: () => Promise<T>): Promise<T> => {
     let value: T;
     try {
-      value = await within(ms, work());
+      value = await work();
     } catch (fault) {
       throw new Fault(fault instanceof Fault ? fault.failure : { code: CODES[stage], detail: `${stage}: ${faultName(fault)}` });
     }
@@ -102,11 +104,12 @@ function isOutcome(outcome: Outcome | undefined, transaction: Transaction, decis
   return Buffer.isBuffer(outcome.bytes) && outcome.bytes.length > 0 && PASSING.has(outcome.effect) && PASSING.has(decision.effect);
 }
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+/** Rejects when the judging of one message takes longer than `ms`. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Fault({ code: "ERR_STAGE", detail: "a stage did not answer in time" }));
+      reject(new Fault({ code: "ERR_STAGE", detail: "the message was not judged in time" }));
     }, ms);
   });
   try {

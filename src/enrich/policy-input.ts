@@ -39,9 +39,6 @@ export interface ListItem {
 /** A function that completes the input with the engine's nonce; a failure when the message cannot be made small enough. */
 export type MakeInput = (nonce: string) => ArrayBuffer;
 
-/** JSON text whose placeholders are raw pieces of messages. */
-type Raw = { readonly raw: Buffer | string };
-
 export function messageInput(transaction: Transaction, facts: Facts, findings: Findings, options: InputOptions): Result<MakeInput> {
   const { message, answers } = transaction;
   const { document, payload } = message;
@@ -56,14 +53,16 @@ export function messageInput(transaction: Transaction, facts: Facts, findings: F
     ...(transaction.exchange.revision === undefined ? {} : { revision: transaction.exchange.revision }),
     ...(facts.method === undefined ? {} : { method: facts.method }),
     kind: message.kind,
-    ...(message.id === undefined ? {} : { id: rawPiece(message.id.raw) }),
-    ...(body === undefined ? {} : { [member]: rawPiece(body.bytes) }),
+    ...(message.id === undefined ? {} : { id: new Verbatim(message.id.raw) }),
+    ...(body === undefined ? {} : { [member]: new Verbatim(body.bytes) }),
     ...(body === undefined || body.omitted.length === 0 ? {} : { omitted: body.omitted }),
     ...(answers === undefined
       ? {}
-      : { request: { method: answers.method, ...(params === undefined || params === null ? {} : { params: rawPiece(params.bytes) }) } }),
+      : {
+          request: { method: answers.method, ...(params === undefined || params === null ? {} : { params: new Verbatim(params.bytes) }) },
+        }),
   };
-  const definition = facts.definition === undefined ? undefined : rawPiece(facts.definition);
+  const definition = facts.definition === undefined ? undefined : new Verbatim(facts.definition);
   return ok(
     writer({
       ...common(transaction, facts, options.now),
@@ -86,13 +85,13 @@ export function itemInput(transaction: Transaction, facts: Facts, item: ListItem
     ...(transaction.exchange.revision === undefined ? {} : { revision: transaction.exchange.revision }),
     method: item.method,
     kind: "item",
-    item: rawPiece(bytes),
+    item: new Verbatim(bytes),
   };
   return writer({
     ...common(transaction, { ...facts, urlsCapped: item.urlsCapped }, now),
     phase: "list_item",
     mcp,
-    ...subject(item.target, rawPiece(bytes), annotations === ABSENT ? undefined : rawPiece(document.raw(annotations))),
+    ...subject(item.target, new Verbatim(bytes), annotations === ABSENT ? undefined : new Verbatim(document.raw(annotations))),
     findings: item.findings.map((finding) => findingFacts(finding, prefix)),
     ...(item.findingsCapped ? { findings_capped: true } : {}),
     urls: item.urls.map((url): UrlFacts => ({ ...url, path: url.path.slice(prefix.length) })),
@@ -110,7 +109,7 @@ function common(transaction: Transaction, facts: Facts, now: Now): Omit<PolicyIn
     client: {
       ip: exchange.ip,
       ...(exchange.userAgent === undefined ? {} : { user_agent: exchange.userAgent }),
-      ...(info === undefined ? {} : { info: rawPiece(info) }),
+      ...(info === undefined ? {} : { info: new Verbatim(info) }),
     },
     ...(exchange.session === undefined ? {} : { session: { id: exchange.session } }),
     flow: { labels: [...facts.labels], counters: { ...facts.counters }, seen: [] },
@@ -122,7 +121,7 @@ function common(transaction: Transaction, facts: Facts, now: Now): Omit<PolicyIn
 }
 
 /** `target`, and for tools `tool`. */
-function subject(target: MessageTarget | undefined, definition: Raw | undefined, annotations: unknown): object {
+function subject(target: MessageTarget | undefined, definition: Verbatim | undefined, annotations: unknown): object {
   if (target === undefined) return {};
   const described = definition === undefined ? {} : { definition };
   const place = target.name === undefined ? { uri: target.uri } : { name: target.name };
@@ -170,66 +169,60 @@ function withinLimit(document: JsonDocument, payload: Node, limit: number): { by
   return shortened.ok && shortened.value.length <= limit ? { bytes: shortened.value, omitted } : null;
 }
 
-const rawPieces = new WeakSet<object>();
-
-/** Marks JSON text that is to be copied as it is. Only ever text that the strict reader accepted. */
-function rawPiece(raw: Buffer | string): Raw {
-  const piece = { raw };
-  rawPieces.add(piece);
-  return piece;
+/** JSON text that is copied as it is: only ever text that the strict reader accepted. No value from traffic is an instance of it. */
+class Verbatim {
+  readonly raw: Buffer | string;
+  constructor(raw: Buffer | string) {
+    this.raw = raw;
+  }
 }
 
-/**
- * Serialises `input` around its raw pieces. The pieces are found by identity (a WeakSet), so that no value from traffic can pass for one.
- */
+/** Members of the input in which verbatim pieces stand; all others are plain data. */
+const NESTED: ReadonlySet<string> = new Set(["mcp", "target", "tool", "client"]);
+
+/** Serialises `input` around its verbatim pieces, but for the nonce, which the engine adds. */
 function writer(input: object): MakeInput {
   const parts: Buffer[] = [];
   let text = "";
-  const flush = (): void => {
-    if (text !== "") parts.push(Buffer.from(text));
-    text = "";
-  };
   const write = (value: unknown): void => {
-    if (typeof value !== "object" || value === null) {
-      text += JSON.stringify(value) ?? "null";
-    } else if (rawPieces.has(value)) {
-      const { raw } = value as Raw;
-      if (typeof raw === "string") text += raw;
-      else {
-        flush();
-        parts.push(raw);
+    if (value instanceof Verbatim) {
+      if (typeof value.raw === "string") {
+        text += value.raw;
+        return;
       }
-    } else if (Array.isArray(value)) {
-      text += "[";
-      value.forEach((element, at) => {
-        if (at > 0) text += ",";
-        write(element);
-      });
-      text += "]";
+      parts.push(Buffer.from(text), value.raw);
+      text = "";
+    } else if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      writeMembers(value, write);
     } else {
-      text += "{";
-      let separator = "";
-      for (const [key, member] of Object.entries(value)) {
-        if (member === undefined) continue;
-        text += `${separator}${JSON.stringify(key)}:`;
-        separator = ",";
-        write(member);
-      }
-      text += "}";
+      text += JSON.stringify(value);
     }
   };
-  write(input);
-  text = text.slice(0, -1);
-  flush();
-  return (nonce) => {
-    const tail = Buffer.from(`,"nonce":${JSON.stringify(nonce)}}`);
-    const length = parts.reduce((sum, part) => sum + part.length, tail.length);
-    const bytes = new Uint8Array(new ArrayBuffer(length));
-    let at = 0;
-    for (const part of [...parts, tail]) {
-      bytes.set(part, at);
-      at += part.length;
+  const writeMembers = (object: object, member: (value: unknown, key: string) => void): void => {
+    let separator = "{";
+    for (const [key, value] of Object.entries(object)) {
+      if (value === undefined) continue;
+      text += `${separator}${JSON.stringify(key)}:`;
+      separator = ",";
+      member(value, key);
     }
-    return bytes.buffer;
+    text += separator === "{" ? "{}" : "}";
   };
+  writeMembers(input, (value, key) => {
+    if (NESTED.has(key)) write(value);
+    else text += JSON.stringify(value);
+  });
+  parts.push(Buffer.from(text.slice(0, -1)));
+  return (nonce) => join([...parts, Buffer.from(`,"nonce":${JSON.stringify(nonce)}}`)]);
+}
+
+/** The pieces in an ArrayBuffer of exactly their length: the engine reads the whole buffer. */
+function join(parts: readonly Buffer[]): ArrayBuffer {
+  const bytes = new Uint8Array(new ArrayBuffer(parts.reduce((sum, part) => sum + part.length, 0)));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes.buffer;
 }

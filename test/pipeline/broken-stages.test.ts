@@ -45,7 +45,7 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   upstream = await openUpstream();
-  gateway = await openGateway(`servers: {one: {url: "${upstream.url}"}}`, {}, { judgement: breakable, stageMs: 150 });
+  gateway = await openGateway(`servers: {one: {url: "${upstream.url}"}}`, {}, { judgement: breakable, judgeMs: 150 });
 });
 afterEach(() => {
   broken = undefined;
