@@ -26,6 +26,7 @@ function schemaOf(file: string, type: string): object {
     type,
     topRef: false,
     additionalProperties: false,
+    jsDoc: "extended",
     skipTypeCheck: true,
     sortProps: true,
   });

@@ -43,8 +43,16 @@ export interface PolicyInput {
 export interface Now {
   unix_ms: number;
   rfc3339: string;
-  /** 1 is Monday, 7 is Sunday (ISO 8601). */
+  /**
+   * 1 is Monday, 7 is Sunday (ISO 8601).
+   * @minimum 1
+   * @maximum 7
+   */
   weekday: number;
+  /**
+   * @minimum 0
+   * @maximum 23
+   */
   hour: number;
 }
 
@@ -134,7 +142,10 @@ export interface FindingFacts {
 export interface UrlFacts {
   path: string;
   scheme: string;
-  /** Lower-case host name or address, without port; empty for a URL without authority (`data:`, `mailto:`). */
+  /**
+   * Lower-case host name or address, without port; empty for a URL without authority (`data:`, `mailto:`).
+   * @pattern ^[^A-Z/]*$
+   */
   host: string;
   port?: number;
   /** Registrable domain of the host, when it has one. */

@@ -2,6 +2,9 @@
  * Finds comparisons of enumerated inputs with a constant that is none of their values (`input.phase == "reqst"`), which OPA's schema
  * check lets through and which are never true. Must not judge anything else.
  */
+import { nearest } from "../../config/suggest.ts";
+import { PII, SECRETS } from "../../detect/catalogue.ts";
+import { METHODS } from "../../mcp/methods.ts";
 import { constantRef, isTerm, type Location, type RegoModule, type Term } from "./rego-ast.ts";
 import type { Slip } from "./rule-check.ts";
 
@@ -12,6 +15,9 @@ export interface InputSchema {
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly properties?: Readonly<Record<string, InputSchema>>;
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
   readonly required?: readonly string[];
   readonly items?: InputSchema;
   readonly definitions?: Readonly<Record<string, InputSchema>>;
@@ -41,9 +47,12 @@ export function checkConstants(module: RegoModule, schema: InputSchema): Slip[] 
       }
     }
     function compare(ref: Term, constant: Term, location: Location | undefined): void {
+      if (constant.type === "number") return compareNumber(ref, Number(constant.value), location);
       if (constant.type !== "string") return;
-      const values = valuesOf(schemaOf(ref, schema, aliases), schema);
-      if (values === undefined || values.includes(constant.value)) return;
+      const at = schemaOf(ref, schema, aliases);
+      const values = valuesOf(at, schema);
+      if (values === undefined) return compareOpen(ref, at, String(constant.value), location);
+      if (values.includes(constant.value)) return;
       const name = constantRef(ref)?.join(".") ?? "this";
       slips.push({
         file: module.file,
@@ -52,6 +61,31 @@ export function checkConstants(module: RegoModule, schema: InputSchema): Slip[] 
         message: `\`${name}\` is never "${String(constant.value)}".`,
         hint: `It is one of ${values.join(", ")}.`,
       });
+    }
+    function compareNumber(ref: Term, value: number, location: Location | undefined): void {
+      const { minimum = -Infinity, maximum = Infinity } = schemaOf(ref, schema, aliases) ?? {};
+      if (value >= minimum && value <= maximum) return;
+      const message = `\`${constantRef(ref)?.join(".") ?? "this"}\` is never ${value}.`;
+      slips.push({ file: module.file, location, check: "policy/constant", message, hint: `It is from ${minimum} to ${maximum}.` });
+    }
+    /** What may have other values as well: a pattern that holds for all of them, or known words of which one is near. */
+    function compareOpen(ref: Term, at: InputSchema | undefined, value: string, location: Location | undefined): void {
+      const name = constantRef(ref)?.join(".") ?? "this";
+      const report = (message: string, hint: string, severity?: "warning"): void => {
+        slips.push({
+          file: module.file,
+          location,
+          check: "policy/constant",
+          message,
+          hint,
+          ...(severity === undefined ? {} : { severity }),
+        });
+      };
+      if (at?.pattern !== undefined && !new RegExp(at.pattern, "u").test(value))
+        report(`\`${name}\` is never "${value}".`, "See its description in policies/schema/input.json.");
+      const known = at === undefined ? undefined : words(schema).get(at);
+      const near = known === undefined || known.includes(value) ? undefined : nearest(value, known);
+      if (near !== undefined) report(`"${value}" is not known here.`, `Did you mean "${near}"?`, "warning");
     }
   }
   return slips;
@@ -67,6 +101,19 @@ function schemaOf(term: Term, root: InputSchema, aliases: ReadonlyMap<string, In
     at = part.type === "string" ? at?.properties?.[String(part.value)] : at?.items;
   }
   return resolve(at, root);
+}
+
+/** Parts of the input whose values are known, though others can come. */
+function words(root: InputSchema): ReadonlyMap<InputSchema, readonly string[]> {
+  const { FindingFacts, McpFacts } = root.definitions ?? {};
+  const kinds = [...PII, ...SECRETS].map(({ kind }) => kind);
+  const methods = METHODS.map(({ name }) => name);
+  const known: [InputSchema | undefined, readonly string[]][] = [
+    [FindingFacts?.properties?.["kind"], kinds],
+    [McpFacts?.properties?.["method"], methods],
+    [McpFacts?.properties?.["request"]?.properties?.["method"], methods],
+  ];
+  return new Map(known.flatMap(([schema, values]) => (schema === undefined ? [] : [[schema, values] as const])));
 }
 
 function resolve(schema: InputSchema | undefined, root: InputSchema): InputSchema | undefined {

@@ -59,6 +59,7 @@ class SilenceCheck {
     for (const expression of body) {
       const negated = isNegated(expression);
       if (negated && mustHold) this.#negated(expression, scope, tested);
+      if (!negated && mustHold) this.#unequal(expression, body, scope, outer);
       this.#inside(expression, scope, negated ? !mustHold : mustHold, tested);
     }
     return tested;
@@ -90,6 +91,31 @@ class SilenceCheck {
           `if not, say so and test \`${name}\` on a line of its own.`,
       });
     }
+  }
+
+  /** `!=` looks as if it held for what is absent; nothing does. */
+  #unequal(expression: unknown, body: readonly unknown[], scope: Scope, outer: ReadonlySet<string>): void {
+    const call = callIn(expression);
+    // `x != {}` asks whether there is anything.
+    if (call === undefined || operatorOf(call) !== "neq" || call.some(isEmpty)) return;
+    const others = this.#tested(
+      body.filter((each) => each !== expression),
+      scope,
+    );
+    const term = call.slice(1).find((each) => {
+      const key = this.#keyOf(each, scope);
+      return isFixed(each) && this.#absence.of(each, scope) && !outer.has(key) && !others.has(key);
+    });
+    if (term === undefined) return;
+    const name = nameOf(term);
+    this.#slips.set(`${scope.module.file}:${term.location?.row}:${term.location?.col}:${name}`, {
+      file: scope.module.file,
+      location: term.location,
+      check: "policy/absent-comparison",
+      severity: "warning",
+      message: `\`!=\` does not hold when \`${name}\` is absent, and the rule stays silent.`,
+      hint: `To include that case write \`not ${name} == …\`; if it must stay silent then, test \`${name}\` on a line of its own.`,
+    });
   }
 
   /** What a body needs to have a value, as keys: it does not hold without, so its author has thought of it. */
@@ -181,6 +207,15 @@ function evaluatedFirst(expression: unknown): Term[] {
 /** The innermost term is the one to name. */
 function isInside(inner: Term, outer: Term): boolean {
   return [...termsIn(outer.value)].includes(inner) && inner.type !== "var";
+}
+
+/** A reference without variables: one with them runs over many, of which those that are there are compared. */
+function isFixed(term: Term): boolean {
+  return term.type === "ref" && (term.value as Term[]).slice(1).every(({ type }) => type === "string" || type === "number");
+}
+
+function isEmpty({ type, value }: Term): boolean {
+  return type === "null" || ((typeof value === "string" || Array.isArray(value)) && value.length === 0);
 }
 
 function rowOf(slip: Slip): number {

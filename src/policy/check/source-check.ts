@@ -6,7 +6,10 @@ import type { Problem } from "../../config/problem.ts";
 import { checkConstants, type InputSchema } from "./constant-check.ts";
 import type { EffectRule } from "../sources/main-rego.ts";
 import { runOpa, type Opa } from "../build/opa.ts";
+import { writeStage } from "../sources/stage.ts";
 import { parseRego, readOpaErrors, type OpaError, type RegoModule } from "./rego-ast.ts";
+import { checkLiterals, type LiteralPattern } from "./literal-check.ts";
+import { checkNever } from "./never-check.ts";
 import { checkSilence } from "./silence-check.ts";
 import { checkHelperPackage, checkRules, type CheckPath, type Slip } from "./rule-check.ts";
 import type { Sources } from "../sources/stage.ts";
@@ -37,6 +40,7 @@ export async function checkSources(sources: Sources, tools: CheckTools): Promise
   const { modules, errors } = await parseRego(tools.opa, tools.stage, files);
   const slips: Slip[] = [];
   const judging: RegoModule[] = [];
+  const patterns: LiteralPattern[] = [];
   const rules = new Map<string, EffectRule>();
   const titles = new Map<string, string>();
   for (const module of modules) {
@@ -45,7 +49,10 @@ export async function checkSources(sources: Sources, tools: CheckTools): Promise
     const [root, policy] = module.package;
     if (packageSlips.length > 0 || policy === undefined || isTestFile(module.file)) continue;
     judging.push(module);
-    slips.push(...checkConstants(module, tools.schema));
+    slips.push(...checkConstants(module, tools.schema), ...checkNever(module));
+    const literals = checkLiterals(module, sources.data.tree);
+    slips.push(...literals.slips);
+    patterns.push(...literals.patterns);
     if (root === "lib") slips.push(...checkHelperPackage(module));
     if (root !== "policies") continue;
     const checked = checkRules(module, policy, tools.checkPath);
@@ -53,7 +60,7 @@ export async function checkSources(sources: Sources, tools: CheckTools): Promise
     for (const effect of checked.effects) rules.set(`${policy}/${effect}`, { policy, effect });
     for (const [id, title] of checked.titles) titles.set(id, title);
   }
-  slips.push(...checkSilence(judging, tools.schema));
+  slips.push(...checkSilence(judging, tools.schema), ...(await checkPatterns(patterns, tools)));
   const place = placer(sources);
   // Of a file that cannot be read only the first error means anything.
   const unreadable = [...Map.groupBy(errors, (error) => error.location?.file).values()].flatMap((group) => group.slice(0, 1));
@@ -127,6 +134,22 @@ async function opaCheck(sources: Sources, tools: CheckTools, place: Placer): Pro
   ];
   const run = await runOpa(tools.opa.path, ["check", ...flags, ...trees], tools.stage);
   return run.code === 0 ? [] : readOpaErrors(run.stdout, run.stderr).map((error) => place.opa(error));
+}
+
+/** A pattern that cannot be compiled is no error in OPA: what calls it is silently undefined. */
+async function checkPatterns(patterns: readonly LiteralPattern[], tools: CheckTools): Promise<Slip[]> {
+  if (patterns.length === 0) return [];
+  writeStage(tools.stage, [["patterns.json", JSON.stringify(patterns.map(({ pattern }) => pattern))]]);
+  const query = "[at | some at, pattern in input; not regex.is_valid(pattern)]";
+  const run = await runOpa(tools.opa.path, ["eval", "--format", "raw", "--input", "patterns.json", query], tools.stage);
+  const wrong = run.code === 0 ? (JSON.parse(run.stdout) as number[]) : patterns.map((_, at) => at);
+  return wrong.flatMap((at) => {
+    const found = patterns[at];
+    if (found === undefined) return [];
+    const message = "This regular expression cannot be compiled: what uses it is silently undefined.";
+    const hint = "Patterns are RE2's: no look-around and no back-references. Write them between backquotes.";
+    return [{ file: found.file, location: found.location, check: "policy/pattern", message, hint }];
+  });
 }
 
 export interface Placer {
