@@ -15,8 +15,8 @@ import type { Config } from "./config/config.ts";
 import type { Problem } from "./config/problem.ts";
 import { createDetect, screenText } from "./detect/detect.ts";
 import type { RedactionKeys } from "./enforce/redact.ts";
-import { type ErrorCode, fail, ok, type Result } from "./errors.ts";
-import { Admission } from "./http/admission.ts";
+import { type ErrorCode, fail, Fault, ok, type Result } from "./errors.ts";
+import { Admission, isSessionId } from "./http/admission.ts";
 import { createApp } from "./http/app.ts";
 import { Exits } from "./http/exits.ts";
 import { type HostRules, hostRules } from "./http/host-rules.ts";
@@ -31,6 +31,7 @@ import { Conversation } from "./state/conversation.ts";
 import { MemoryStore } from "./state/memory.ts";
 import { forward, forwardOwn, type ForwardParts } from "./upstream/forward.ts";
 import { Forwarder } from "./upstream/forwarder.ts";
+import { OwnAnswers } from "./upstream/own-answers.ts";
 
 export interface Gateway {
   /** Base URL that clients connect to; a server's endpoint is `<url>/<server>/mcp`. */
@@ -58,6 +59,9 @@ interface Lasting {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly keys: RedactionKeys;
+  readonly ownAnswers: OwnAnswers;
+  /** The judging stages of the newest configuration: messages on streams that were open before a reload are judged by them too. */
+  readonly newest: Judgement;
 }
 
 /** What a reload replaces, as one. */
@@ -67,10 +71,10 @@ interface Current {
   readonly stages: Stages;
   readonly recorder: Recorder;
   readonly forwarder: Forwarder;
+  readonly judgement: Judgement;
 }
 
 const JUDGE_MS = 5_000;
-const OWN_ANSWER_MS = 10_000;
 const CLOSE_GRACE_MS = 5_000;
 
 /** Starts serving. Fails with everything that is wrong, and then nothing listens. */
@@ -83,15 +87,26 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     return fail([
       startProblem(config, "audit/file", `The audit file ${config.audit.file} cannot be opened (${audit.failure.detail ?? ""}).`),
     ]);
+  let current: Current | undefined;
+  const newest = (): Judgement => {
+    if (current === undefined) throw new Fault({ code: "ERR_NO_POLICY" });
+    return current.judgement;
+  };
   const lasting: Lasting = {
     store: new MemoryStore(Date.now),
     sink: audit.value,
     metrics: new Metrics({ process: true }),
     log,
     keys: { hmac: randomBytes(32) },
+    ownAnswers: new OwnAnswers(log),
+    newest: {
+      detect: (...args) => newest().detect(...args),
+      enrich: (...args) => newest().enrich(...args),
+      decide: (...args) => newest().decide(...args),
+      enforce: (...args) => newest().enforce(...args),
+    },
   };
 
-  let current: Current | undefined;
   let hosts: HostRules | undefined;
   const refused = (code: ErrorCode, ip: string, httpMethod: string): void =>
     current?.recorder.refused({ exchangeId: randomUUID(), server: undefined, principal: undefined, ip, httpMethod }, { code });
@@ -175,20 +190,18 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
     recorder,
     conversation,
     screenText,
-    answerServer: async ({ call, exchange }, body) => {
-      const sent = await forwardOwn(hop, call, exchange, body, AbortSignal.timeout(OWN_ANSWER_MS));
-      if (!sent.ok)
-        log.warn({ server: exchange.server.name, code: sent.failure.code }, "a server could not be told that its request was refused");
+    answerServer: ({ call, exchange }, body) => {
+      lasting.ownAnswers.send(exchange.server.name, (signal) => forwardOwn(hop, call, exchange, body, signal));
     },
   });
   const detect = createDetect({ maxFindings: config.limits.findings });
   const real = createJudgement({ config, limits, policy, detect, store, keys });
-  const judgement = options.judgement === undefined ? real : options.judgement(real);
   return {
     config,
     policy,
     recorder,
     forwarder,
+    judgement: guarded(options.judgement === undefined ? real : options.judgement(real)),
     stages: {
       limits,
       maxEventBytes: config.limits.event,
@@ -196,14 +209,14 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
       admission,
       exits,
       recorder,
-      judgement: guarded(judgement),
+      judgement: lasting.newest,
       judgeMs: options.judgeMs ?? JUDGE_MS,
       forward: async (call, exchange, leaving) => {
         const answer = await forward(hop, call, exchange, leaving);
         const session = answer.ok && exchange.era === "legacy" ? sessionIn(answer.value.headers) : undefined;
         // The server has just named a session: it belongs to whoever asked.
-        if (session !== undefined) await store.sessionOwner(exchange.server.name, session, exchange.principal.id);
-        if (answer.ok && call.method === "DELETE" && exchange.session !== undefined)
+        if (session !== undefined && isSessionId(session)) await store.sessionOwner(exchange.server.name, session, exchange.principal.id);
+        if (answer.ok && answer.value.status < 300 && call.method === "DELETE" && exchange.session !== undefined)
           await store.endSession(exchange.server.name, exchange.session);
         return answer;
       },

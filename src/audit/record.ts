@@ -40,8 +40,8 @@ export interface AuditRecord {
   grants?: string[];
   findings?: AuditFinding[];
   findings_capped?: true;
-  /** Of a list: how many entries there were and which were taken out. */
-  list?: { total: number; hidden: { name: string; rules: string[] }[] };
+  /** Of a list: how many entries there were, how many were taken out, and which (the first hundred). */
+  list?: { total: number; hidden_total: number; hidden: { name: string; rules: string[] }[] };
   bytes_in?: number;
   bytes_out?: number;
   /** Time to the decision. */
@@ -73,6 +73,8 @@ export interface AuditFinding {
 const PLAIN = /^[\w.\-/@$]{1,128}$/;
 const MESSAGE_LENGTH = 200;
 const FINDINGS = 100;
+/** Entries of a list that a record names. */
+export const HIDDEN = 100;
 
 /** A name from traffic, or `*` when it is not a plain word or holds a finding. `screen` replaces findings in text. */
 export function printable(name: string, screen: (text: string) => string): string {

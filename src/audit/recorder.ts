@@ -8,7 +8,7 @@ import { targetOf } from "../mcp/methods.ts";
 import { faultName, type Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { type Asked, type Exchange, type Outcome, type Transaction, withheld } from "../transaction.ts";
-import { auditFindings, auditRules, type AuditRecord, printable, printableUri } from "./record.ts";
+import { auditFindings, auditRules, type AuditRecord, HIDDEN, printable, printableUri } from "./record.ts";
 import type { AuditSink } from "./sink.ts";
 
 export interface RecorderParts {
@@ -158,7 +158,8 @@ export class Recorder {
         : {
             list: {
               total: outcome.list.total,
-              hidden: outcome.list.hidden.map((item) => ({ name: this.#name(item.name), rules: [...item.rules] })),
+              hidden_total: outcome.list.hidden.length,
+              hidden: outcome.list.hidden.slice(0, HIDDEN).map((item) => ({ name: this.#name(item.name), rules: [...item.rules] })),
             },
           }),
       bytes_in: message.document.bytes.length,

@@ -14,6 +14,7 @@ import type { Decision, Effect } from "../policy/decision.ts";
 import type { UrlFacts } from "../policy/input.ts";
 import type { Store } from "../state/store.ts";
 import type { HiddenItem, Outcome, Transaction } from "../transaction.ts";
+import { Turn } from "../turn.ts";
 import { enforceItem, type EnforceWork } from "./enforce.ts";
 import type { RedactionKeys } from "./redact.ts";
 import { type Edit, removeElement, splice } from "../mcp/json/splice.ts";
@@ -59,7 +60,9 @@ export async function filterList(
   const definitions = new Map<string, string>();
   const entries = document.elements(array);
   const items = splitFacts(view.value, document.pointer(array));
+  const turn = new Turn();
   for (const [index, node] of entries.entries()) {
+    await turn.end();
     const target = entryTarget(document, node, list);
     const decision =
       target === undefined ? undefined : enforcer.decideItem(facts, { ...items(index), document, node, method: list.use, target });
@@ -73,9 +76,13 @@ export async function filterList(
       hidden.push({ name: target?.name ?? target?.uri ?? "", rules: decision === undefined ? [] : blocking(decision) });
     }
   }
+  const redacted = edits.length > 0;
   await enforcer.store.define(catalogueOf(transaction.exchange), definitions);
-  const effect: Effect = edits.length > 0 ? "redact" : removed.length > 0 ? "rewrite" : "allow";
-  if (removed.length > 0) edits.push(...removeElement(document, array, removed), ...privateScope(document, result));
+  if (removed.length > 0) edits.push(...removeElement(document, array, removed));
+  // Another principal may see less of it, also when this one sees all.
+  const scope = removed.length > 0 || transaction.exchange.principal.method !== "anonymous" ? privateScope(document, result) : [];
+  edits.push(...scope);
+  const effect: Effect = redacted ? "redact" : edits.length > 0 ? "rewrite" : "allow";
   const spliced = splice(document.bytes, edits);
   return spliced.ok ? ok({ bytes: spliced.value, effect, list: { total: entries.length, hidden } }) : spliced;
 }
@@ -132,5 +139,7 @@ function entryTarget(document: JsonDocument, item: Node, list: ListEntry): Messa
 /** A list that was filtered for one principal must not be cached for others (MCP 2026-07-28, `cacheScope`). */
 function privateScope(document: JsonDocument, result: Node): Edit[] {
   const scope = document.member(result, "cacheScope");
-  return scope === ABSENT ? [] : [{ start: document.start(scope), end: document.end(scope), bytes: Buffer.from('"private"') }];
+  return scope === ABSENT || document.raw(scope) === '"private"'
+    ? []
+    : [{ start: document.start(scope), end: document.end(scope), bytes: Buffer.from('"private"') }];
 }

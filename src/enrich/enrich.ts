@@ -27,9 +27,23 @@ export interface Facts {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-/** A flow: one principal's work from one client, across servers. */
-export function flowOf(exchange: Exchange): string {
-  return `${exchange.principal.id}\n${exchange.ip}`;
+/**
+ * A flow: one principal's work, across servers. Anonymous callers are told apart by their address; this machine's many loopback addresses
+ * are one, and so are the addresses of an IPv6 network, which any host in it can choose among.
+ */
+export function flowOf({ principal, ip }: Exchange): string {
+  return principal.method === "anonymous" ? `anonymous\n${networkOf(ip)}` : principal.id;
+}
+
+function networkOf(ip: string): string {
+  const v4 = ip.startsWith("::ffff:") ? ip.slice("::ffff:".length) : ip;
+  if (v4 === "::1" || v4.startsWith("127.")) return "loopback";
+  if (!v4.includes(":")) return v4;
+  const [head = "", tail] = v4.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  const filled =
+    tail === undefined ? groups : [...groups, ...Array.from({ length: 8 - groups.length - tail.split(":").length }, () => "0")];
+  return filled.slice(0, 4).join(":");
 }
 
 /** The scope in which a server's definitions are remembered: lists differ between principals. */

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { Recorder } from "../audit/recorder.ts";
 import type { Authenticator, CredentialHeader } from "../authn/authenticator.ts";
 import { type Failure, fail, ok, type Result } from "../errors.ts";
-import { headerFault, mirroredFault } from "../mcp/headers.ts";
+import { headerFault, mirroredFault, paramHeadersStillTrue } from "../mcp/headers.ts";
 import { methodFault } from "../mcp/methods.ts";
 import type { Message } from "../mcp/message.ts";
 import { type Standing, standingOf, standingWithoutBody } from "../mcp/revisions.ts";
@@ -33,8 +33,12 @@ export interface AdmissionParts {
 
 /** Request headers that policy may read. None of them is a credential. */
 const FOR_POLICY = ["origin", "accept-language", "mcp-protocol-version", "traceparent", "x-request-id"];
-/** MCP: a session id is visible ASCII. */
 const SESSION = /^[\x21-\x7e]{1,512}$/;
+
+/** MCP: a session id is visible ASCII. */
+export function isSessionId(text: string): boolean {
+  return SESSION.test(text);
+}
 
 export class Admission {
   readonly #parts: AdmissionParts;
@@ -78,6 +82,8 @@ export class Admission {
     if (mirrored !== undefined) return fail(mirrored);
     const method = methodFault(message);
     if (method !== undefined) return fail(method);
+    if (!paramHeadersStillTrue(call.request.rawHeaders, message))
+      return fail({ code: "ERR_HEADER_MISMATCH", detail: "an Mcp-Param header says what no argument says" });
     return this.#exchange(call, caller, standing.value);
   }
 
@@ -88,9 +94,11 @@ export class Admission {
 
   async #exchange(call: Call, caller: Caller, standing: Standing): Promise<Result<Exchange>> {
     const { headers } = call.request;
-    const session = standing.era === "legacy" ? single(headers["mcp-session-id"]) : undefined;
+    const session = single(headers["mcp-session-id"]);
     if (session !== undefined) {
-      if (!SESSION.test(session)) return fail({ code: "ERR_HEADER", detail: "Mcp-Session-Id is no visible ASCII" });
+      // 2026-07-28 has no sessions: a server that knew this one by the header would take the caller for its owner.
+      if (standing.era === "modern") return fail({ code: "ERR_HEADER", detail: "Mcp-Session-Id in a revision without sessions" });
+      if (!isSessionId(session)) return fail({ code: "ERR_HEADER", detail: "Mcp-Session-Id is no visible ASCII" });
       const owner = await this.#parts.store.sessionOwner(call.server.name, session, caller.principal.id);
       if (owner !== caller.principal.id) return fail({ code: "ERR_SESSION_OWNER" });
     }

@@ -69,6 +69,8 @@ export function createApp(parts: AppParts): Express {
   });
   // Express knows an error handler by its four parameters.
   app.use((fault: unknown, request: Request, response: Response, _next: NextFunction) => {
+    // Express refuses a path that cannot be decoded.
+    if (fault instanceof URIError) return refuse(request, response, "ERR_TARGET");
     parts.log.error({ fault: faultName(fault) }, "a request could not be handled");
     refuse(request, response, "ERR_STAGE", 500);
   });

@@ -20,8 +20,8 @@ export interface ExitParts {
   readonly conversation: Conversation;
   /** Replaces whatever the detectors find in a text. */
   readonly screenText: (text: string) => string;
-  /** Sends an answer of Sluice's own to a server; never rejects. */
-  readonly answerServer: (hop: Hop, body: Buffer) => Promise<void>;
+  /** Sends an answer of Sluice's own to a server, without waiting for it. */
+  readonly answerServer: (hop: Hop, body: Buffer) => void;
 }
 
 /** Comments, ids and event names are text that a model may see; longer ones carry something else than what they are for. */
@@ -63,14 +63,9 @@ export class Exits {
   fault(hop: Hop, failure: Failure, answer?: Answer): void {
     const status = answer !== undefined && answer.status >= 400 ? answer.status : undefined;
     const code = status === 401 || status === 403 ? "ERR_UPSTREAM_CREDENTIAL" : upstreamCode(failure);
-    // Only where the client's own credentials go through is it the client that can answer a challenge.
-    const challenged = hop.exchange.server.authorization === "passthrough";
-    const headers = challenged
-      ? answer?.headers
-      : answer?.headers.filter((_, at, all) => all[at - (at % 2)]?.toLowerCase() !== "www-authenticate");
     const id = this.#unanswered(hop, { ...failure, code }, answer?.status);
     if (hop.call.gone.aborted) return hop.call.reply.break();
-    hop.call.reply.refuse(code, hop.asked?.id, { decision_id: id }, status, headers);
+    hop.call.reply.refuse(code, hop.asked?.id, { decision_id: id }, status, answer?.headers);
   }
 
   /** A stream has ended. A request that still waits gets an error, unless the client can resume the stream. */
@@ -107,7 +102,7 @@ export class Exits {
     const { message, exchange } = transaction;
     // The modern revision has no requests of servers and no answers of clients.
     if (exchange.era === "modern" || message.id === undefined) return;
-    void this.#parts.answerServer(hop, denialAnswer(message.id, message.method, exchange.era, outcome));
+    this.#parts.answerServer(hop, denialAnswer(message.id, message.method, exchange.era, outcome));
   }
 
   #unanswered(hop: Hop, failure: Failure, status?: number): string {

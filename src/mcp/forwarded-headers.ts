@@ -49,7 +49,7 @@ const NOT_UPSTREAM: ReadonlySet<string> = new Set([
 
 /**
  * Not sent to the client, besides hop-by-hop fields: cookies; length, coding and digests of a body that is written anew; what would lead
- * a client past Sluice; and what speaks for an origin, which for the client is Sluice's (CORS, HSTS and the like).
+ * a client past Sluice or commands a web server in front of it; and what speaks for an origin, which for the client is Sluice's (CORS, HSTS and the like).
  */
 const NOT_TO_CLIENT: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
@@ -63,6 +63,9 @@ const NOT_TO_CLIENT: ReadonlySet<string> = new Set([
   "repr-digest",
   "date",
   "via",
+  "x-sendfile",
+  "x-lighttpd-send-file",
+  "x-reproxy-url",
   "alt-svc",
   "location",
   "content-location",
@@ -85,10 +88,20 @@ export function forwardableHeaders(rawHeaders: RawHeaders, options: { readonly a
   ).concat("accept-encoding", "identity");
 }
 
-/** The fields of a server's answer that go to the client, as a raw list. Takes names and values as undici hands them out. */
-export function answerHeaders(raw: readonly (string | Uint8Array)[]): string[] {
+/**
+ * The fields of a server's answer that go to the client, as a raw list. Takes names and values as undici hands them out. `challenges`:
+ * whether the server may ask the client for credentials.
+ */
+export function answerHeaders(raw: readonly (string | Uint8Array)[], options: { readonly challenges: boolean }): string[] {
   const text = raw.map((part) => (typeof part === "string" ? part : Buffer.from(part).toString("latin1")));
-  return endToEnd(text, (name) => !NOT_TO_CLIENT.has(name) && !name.startsWith("access-control-"));
+  return endToEnd(
+    text,
+    (name) =>
+      !NOT_TO_CLIENT.has(name) &&
+      !name.startsWith("access-control-") &&
+      !name.startsWith("x-accel-") &&
+      (name !== "www-authenticate" || options.challenges),
+  );
 }
 
 /** Names are compared with hyphens for underscores: CGI-like servers take them for the same. */

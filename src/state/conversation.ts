@@ -8,7 +8,7 @@ import { idKey, type Message, type RpcId } from "../mcp/message.ts";
 import { readWholeMessage } from "../mcp/read-message.ts";
 import type { Direction } from "../policy/input.ts";
 import type { AnsweredRequest, Asked, Exchange, Transaction } from "../transaction.ts";
-import type { Store } from "./store.ts";
+import type { Scope, Store } from "./store.ts";
 
 export class Conversation {
   readonly #store: Store;
@@ -45,13 +45,7 @@ export class Conversation {
     if (message.method !== undefined) {
       // Without a session nothing can be resumed: then only a server's request is answered on another connection.
       const elsewhere = direction === "server_to_client" || exchange.session !== undefined;
-      if (message.id !== undefined && elsewhere) {
-        await this.#store.remember(scopeOf(exchange, direction), idKey(message.id), {
-          method: message.method,
-          body: message.document.bytes,
-          answered: false,
-        });
-      }
+      if (message.id !== undefined && elsewhere) await this.#remember(scopeOf(exchange, direction), message.id, message.method, message);
       return { id: message.id, request: { method: message.method, message }, open: message.id !== undefined };
     }
     if (answers === undefined) return undefined;
@@ -70,11 +64,18 @@ export class Conversation {
     if (anonymous(message) || message.id === undefined) return asked?.request;
     if (asked !== undefined && sameId(asked.id, message.id)) return asked.open ? asked.request : undefined;
     const found = await this.#store.recall(scopeOf(exchange, opposite(direction)), idKey(message.id));
-    if (found === undefined) return undefined;
+    if (found === undefined || found.ambiguous === true) return undefined;
     // On a resumed stream a server repeats what it sent; a client has no reason to answer twice.
     if (found.answered && direction === "client_to_server") return undefined;
     const request = found.body === undefined ? undefined : readWholeMessage(found.body, this.#limits);
     return { method: found.method, message: request?.ok === true ? request.value : undefined };
+  }
+
+  /** MCP: an id is used once in a session. When it is not, an answer on another connection cannot be told to be this request's. */
+  async #remember(scope: Scope, id: RpcId, method: string, { document }: Message): Promise<void> {
+    const known = await this.#store.recall(scope, idKey(id));
+    const again = known === undefined || scope.session === "" ? {} : { ambiguous: true as const };
+    await this.#store.remember(scope, idKey(id), { method, body: document.bytes, answered: false, ...again });
   }
 
   async #settle(exchange: Exchange, direction: Direction, id: RpcId): Promise<void> {
@@ -94,8 +95,8 @@ export function sameId(left: RpcId | undefined, right: RpcId | undefined): boole
   return left !== undefined && right !== undefined && idKey(left) === idKey(right);
 }
 
-function scopeOf(exchange: Exchange, direction: Direction): string {
-  return [direction, exchange.server.name, exchange.principal.id, exchange.session ?? ""].join("\n");
+function scopeOf({ server, principal, session }: Exchange, direction: Direction): Scope {
+  return { direction, server: server.name, principal: principal.id, session: session ?? "" };
 }
 
 function opposite(direction: Direction): Direction {

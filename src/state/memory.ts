@@ -4,7 +4,8 @@
  */
 import { BoundedMap } from "./bounded-map.ts";
 import { Buckets } from "./buckets.ts";
-import type { LimitRequest, Outstanding, Store } from "./store.ts";
+import { FairMap } from "./fair-map.ts";
+import type { LimitRequest, Outstanding, Scope, Store } from "./store.ts";
 
 /** How much is kept. Counts, bytes and milliseconds. */
 export interface StoreLimits {
@@ -18,9 +19,10 @@ export interface StoreLimits {
   readonly countersPerFlow: number;
   readonly buckets: number;
   readonly sessions: number;
+  readonly sessionsPerPrincipal: number;
   readonly sessionTtlMs: number;
   readonly outstanding: number;
-  readonly outstandingPerScope: number;
+  readonly outstandingPerHolder: number;
   readonly outstandingBytes: number;
   /** A larger request is remembered without its body. */
   readonly bodyBytes: number;
@@ -44,9 +46,10 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
   countersPerFlow: 256,
   buckets: 100_000,
   sessions: 100_000,
+  sessionsPerPrincipal: 20_000,
   sessionTtlMs: 24 * HOUR_MS,
   outstanding: 20_000,
-  outstandingPerScope: 1_000,
+  outstandingPerHolder: 5_000,
   outstandingBytes: 64 * MIB,
   bodyBytes: MIB,
   outstandingTtlMs: HOUR_MS,
@@ -74,10 +77,8 @@ export class MemoryStore implements Store {
   readonly #counters: BoundedMap<Set<string>>;
   readonly #labels: BoundedMap<Set<string>>;
   readonly #numberings: BoundedMap<Numbering>;
-  readonly #sessions: BoundedMap<string>;
-  readonly #outstanding: BoundedMap<Outstanding>;
-  /** Which requests each scope has outstanding, oldest first. */
-  readonly #scopes = new Map<string, Set<string>>();
+  readonly #sessions: FairMap<string>;
+  readonly #outstanding: FairMap<Outstanding>;
   readonly #catalogues: BoundedMap<Catalogue>;
 
   /** `clock`: milliseconds; ages are measured with it. */
@@ -90,14 +91,16 @@ export class MemoryStore implements Store {
     this.#counters = new BoundedMap(flows, clock);
     this.#labels = new BoundedMap(flows, clock);
     this.#numberings = new BoundedMap({ ...flows, weight: all.ordinals, weigh: ({ byValue }) => byValue.size }, clock);
-    this.#sessions = new BoundedMap({ entries: all.sessions, ttlMs: all.sessionTtlMs }, clock);
-    this.#outstanding = new BoundedMap(
+    this.#sessions = new FairMap(
+      { entries: all.sessions, weight: Infinity, entriesPerHolder: all.sessionsPerPrincipal, ttlMs: all.sessionTtlMs },
+      clock,
+    );
+    this.#outstanding = new FairMap(
       {
         entries: all.outstanding,
-        ttlMs: all.outstandingTtlMs,
         weight: all.outstandingBytes,
-        weigh: ({ body }) => body?.length ?? 0,
-        removed: (key) => this.#leaveScope(key),
+        entriesPerHolder: all.outstandingPerHolder,
+        ttlMs: all.outstandingTtlMs,
       },
       clock,
     );
@@ -154,7 +157,7 @@ export class MemoryStore implements Store {
   sessionOwner(server: string, session: string, principal: string): Promise<string> {
     const key = join(server, session);
     const owner = this.#sessions.get(key) ?? principal;
-    this.#sessions.set(key, owner);
+    this.#sessions.set(key, owner, owner);
     return Promise.resolve(owner);
   }
 
@@ -164,26 +167,16 @@ export class MemoryStore implements Store {
   }
 
   /** Beyond the bounds the oldest requests are forgotten: their answers are then unasked for and dropped, which is safe. */
-  remember(scope: string, id: string, request: Outstanding): Promise<void> {
-    const key = join(scope, id);
+  remember(scope: Scope, id: string, request: Outstanding): Promise<void> {
     const tooLarge = request.body !== undefined && request.body.length > this.#limits.bodyBytes;
-    // Setting it may evict others, of this scope too: enter the scope first, so that leaving it is always seen.
-    this.#outstanding.delete(key);
-    const inScope = this.#scopes.get(scope) ?? new Set();
-    this.#scopes.set(scope, inScope.add(key));
-    this.#outstanding.set(key, tooLarge ? { ...request, body: undefined } : request);
-    const [oldest] = inScope;
-    if (oldest !== undefined && inScope.size > this.#limits.outstandingPerScope) this.#outstanding.delete(oldest);
+    const kept = tooLarge ? { ...request, body: undefined } : request;
+    // The two directions do not compete: what a server asks is not forgotten for what its client sends.
+    this.#outstanding.set(keyOf(scope, id), join(scope.direction, scope.principal), kept, kept.body?.length ?? 0);
     return Promise.resolve();
   }
 
-  recall(scope: string, id: string): Promise<Outstanding | undefined> {
-    return Promise.resolve(this.#outstanding.get(join(scope, id)));
-  }
-
-  forget(scope: string, id: string): Promise<void> {
-    this.#outstanding.delete(join(scope, id));
-    return Promise.resolve();
+  recall(scope: Scope, id: string): Promise<Outstanding | undefined> {
+    return Promise.resolve(this.#outstanding.get(keyOf(scope, id)));
   }
 
   define(scope: string, definitions: ReadonlyMap<string, string>): Promise<void> {
@@ -214,13 +207,6 @@ export class MemoryStore implements Store {
     }
     this.#counters.set(flow, keys);
   }
-
-  #leaveScope(key: string): void {
-    const scope = key.slice(0, key.lastIndexOf(SEPARATOR));
-    const inScope = this.#scopes.get(scope);
-    inScope?.delete(key);
-    if (inScope?.size === 0) this.#scopes.delete(scope);
-  }
 }
 
 /** NUL stands in no header value, configured name or JSON spelling, so that joined keys stay apart. */
@@ -228,4 +214,8 @@ const SEPARATOR = "\u0000";
 
 function join(first: string, second: string): string {
   return `${first}${SEPARATOR}${second}`;
+}
+
+function keyOf({ direction, server, principal, session }: Scope, id: string): string {
+  return [direction, server, principal, session, id].join(SEPARATOR);
 }

@@ -2,12 +2,24 @@
  * What Sluice remembers between messages, behind one asynchronous interface: in the process today, in a supervisor or Redis later.
  * Must not hold payload in the clear beyond what its methods say.
  */
+import type { Direction } from "../policy/input.ts";
 
 /** The request that an answer is matched with. `body` is the request's own bytes, absent when it was too large to keep. */
 export interface Outstanding {
   readonly method: string;
   readonly body: Buffer | undefined;
   readonly answered: boolean;
+  /** Another request had the same id: which of them an answer on another connection belongs to cannot be told. */
+  readonly ambiguous?: true;
+}
+
+/** Where ids are unique: one side's requests in one session of one principal with one server. */
+export interface Scope {
+  readonly direction: Direction;
+  readonly server: string;
+  readonly principal: string;
+  /** Empty without a session. */
+  readonly session: string;
 }
 
 export interface LimitRequest {
@@ -39,10 +51,9 @@ export interface Store {
   /** Binds a session id to its principal on first sight; answers the owner. */
   sessionOwner(server: string, session: string, principal: string): Promise<string>;
   endSession(server: string, session: string): Promise<void>;
-  /** Requests on their way, by the scope they were sent in (server, session, principal, direction) and id spelling. */
-  remember(scope: string, id: string, request: Outstanding): Promise<void>;
-  recall(scope: string, id: string): Promise<Outstanding | undefined>;
-  forget(scope: string, id: string): Promise<void>;
+  /** Requests on their way, by the scope that they were sent in and their id. */
+  remember(scope: Scope, id: string, request: Outstanding): Promise<void>;
+  recall(scope: Scope, id: string): Promise<Outstanding | undefined>;
   /** Adds the definitions seen in a list (or a page of one), as JSON text: facts for policy on the calls that follow. */
   define(scope: string, definitions: ReadonlyMap<string, string>): Promise<void>;
   definition(scope: string, key: string): Promise<string | undefined>;

@@ -19,15 +19,28 @@ export interface Answer {
   readonly body: BodyQueue;
 }
 
-/** `expects`: what the client's request may be answered with. */
-export function classify(answer: UpstreamAnswer, expects: "message" | "events" | "nothing"): Result<Answer> {
+export interface Expectation {
+  /** What the client's request may be answered with. */
+  readonly expects: "message" | "events" | "nothing";
+  /** Whether the server may ask the client for credentials: only where the client's own go through. */
+  readonly challenges: boolean;
+  /** Longest pause in a body that is read as a whole, in milliseconds. */
+  readonly bodyMs: number;
+}
+
+export function classify(answer: UpstreamAnswer, { expects, challenges, bodyMs }: Expectation): Result<Answer> {
   const { status, body } = answer;
   const type = header(answer.headers, "content-type")?.split(";", 1)[0]?.trim().toLowerCase();
   const encoding = header(answer.headers, "content-encoding")?.trim().toLowerCase() ?? "identity";
   const isJson = type === "application/json";
   const accept = (form: Answer["form"]): Result<Answer> => {
-    if (form === "empty" || form === "refusal") body.skip();
-    return ok({ form, status, headers: answerHeaders(answer.headers), body });
+    // A stream has no end that could be waited for.
+    if (form === "empty" || form === "refusal") {
+      if (type === "text/event-stream") body.abort();
+      else body.skip();
+    }
+    if (form === "json") body.expectWithin(bodyMs);
+    return ok({ form, status, headers: answerHeaders(answer.headers, { challenges }), body });
   };
   const refuse = (detail: string): Result<Answer, Failure> => {
     body.abort();

@@ -11,8 +11,9 @@ export interface BodySource {
   abort(): void;
 }
 
-/** A body that nobody reads is taken off the wire up to this many bytes, so that the connection can be used again. */
-const SKIPPED = 65_536;
+/** A body that nobody reads is taken off the wire so far and so long, that the connection can be used again; then it is let go. */
+const SKIPPED_BYTES = 65_536;
+const SKIPPED_MS = 1000;
 
 export class BodyQueue implements AsyncIterable<Buffer> {
   readonly #source: BodySource;
@@ -20,6 +21,7 @@ export class BodyQueue implements AsyncIterable<Buffer> {
   #state: "open" | "ended" | Failure = "open";
   #wake: (() => void) | undefined;
   #skipped: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(source: BodySource) {
     this.#source = source;
@@ -28,22 +30,30 @@ export class BodyQueue implements AsyncIterable<Buffer> {
   push(chunk: Buffer): void {
     if (this.#skipped !== undefined) {
       this.#skipped += chunk.length;
-      if (this.#skipped > SKIPPED) this.abort();
+      if (this.#skipped > SKIPPED_BYTES) this.abort();
       return;
     }
+    this.#timer?.refresh();
     this.#chunks.push(chunk);
     if (this.#wake === undefined) this.#source.pause();
     this.#notify();
   }
 
   end(): void {
-    this.#state = "ended";
-    this.#notify();
+    this.#settle("ended");
   }
 
   break(failure: Failure): void {
-    this.#state = failure;
-    this.#notify();
+    this.#settle(failure);
+  }
+
+  /** Breaks when no chunk comes for `ms`: for a body that is read as a whole. */
+  expectWithin(ms: number): void {
+    if (this.#state !== "open") return;
+    this.#timer = setTimeout(() => {
+      this.#settle({ code: "ERR_UPSTREAM_TIMEOUT", detail: "the answer stopped half way" });
+      this.#source.abort();
+    }, ms);
   }
 
   /** Lets go of the connection at once. */
@@ -51,11 +61,15 @@ export class BodyQueue implements AsyncIterable<Buffer> {
     if (this.#state === "open") this.#source.abort();
   }
 
-  /** Reads the rest without keeping it. */
+  /** Reads the rest without keeping it, for a while. */
   skip(): void {
     this.#skipped = 0;
     this.#chunks.length = 0;
-    if (this.#state === "open") this.#source.resume();
+    if (this.#state !== "open") return;
+    this.#timer = setTimeout(() => {
+      this.abort();
+    }, SKIPPED_MS);
+    this.#source.resume();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
@@ -78,6 +92,13 @@ export class BodyQueue implements AsyncIterable<Buffer> {
     } finally {
       this.abort();
     }
+  }
+
+  #settle(state: "ended" | Failure): void {
+    clearTimeout(this.#timer);
+    if (this.#state !== "open") return;
+    this.#state = state;
+    this.#notify();
   }
 
   #notify(): void {

@@ -7,6 +7,7 @@ import { Pool, type Dispatcher } from "undici";
 import type { Limits, ServerConfig } from "../config/config.ts";
 import { fail, ok, type Failure, type Result } from "../errors.ts";
 import { BodyQueue } from "./body-queue.ts";
+import { type Release, Slots } from "./slots.ts";
 
 export interface UpstreamRequest {
   readonly method: "POST" | "GET" | "DELETE";
@@ -24,16 +25,20 @@ export interface UpstreamAnswer {
   readonly body: BodyQueue;
 }
 
-/** One server's connections. */
+/** One server's connections. Streams that a GET opens rest for hours: they have slots of their own, so that they never keep a call waiting. */
 export class UpstreamClient {
   readonly #pool: Pool;
   readonly #path: string;
   readonly #limits: Limits;
+  readonly #calls: Slots;
+  readonly #streams: Slots;
 
   private constructor(pool: Pool, path: string, limits: Limits) {
     this.#pool = pool;
     this.#path = path;
     this.#limits = limits;
+    this.#calls = new Slots(limits.connections);
+    this.#streams = new Slots(limits.connections);
   }
 
   /** Fails when the server's private CA cannot be read. Connects to nothing yet. */
@@ -46,7 +51,8 @@ export class UpstreamClient {
     }
     const url = new URL(server.url);
     const pool = new Pool(url.origin, {
-      connections: limits.connections,
+      // The slots decide: a request that has one never waits in the pool.
+      connections: null,
       pipelining: 1,
       allowH2: false,
       connect: { timeout: limits.connect_ms, ...(ca === undefined ? {} : { ca }) },
@@ -55,7 +61,10 @@ export class UpstreamClient {
   }
 
   /** Resolves once the answer's headers are there. */
-  send(request: UpstreamRequest): Promise<Result<UpstreamAnswer>> {
+  async send(request: UpstreamRequest): Promise<Result<UpstreamAnswer>> {
+    const slots = request.method === "GET" ? this.#streams : this.#calls;
+    const slot = await slots.acquire(this.#limits.connect_ms, request.signal);
+    if (!slot.ok) return slot;
     return new Promise((resolve) => {
       this.#pool.dispatch(
         {
@@ -66,7 +75,7 @@ export class UpstreamClient {
           headersTimeout: this.#limits.upstream_ms,
           bodyTimeout: this.#limits.idle_ms,
         },
-        answerHandler(request.signal, resolve),
+        answerHandler(request.signal, slot.value, resolve),
       );
     });
   }
@@ -82,10 +91,15 @@ export class UpstreamClient {
   }
 }
 
-function answerHandler(signal: AbortSignal, resolve: (result: Result<UpstreamAnswer>) => void): Dispatcher.DispatchHandler {
+function answerHandler(
+  signal: AbortSignal,
+  release: Release,
+  resolve: (result: Result<UpstreamAnswer>) => void,
+): Dispatcher.DispatchHandler {
   let body: BodyQueue | undefined;
   let abort: (() => void) | undefined;
   const settle = (): void => {
+    release();
     if (abort !== undefined) signal.removeEventListener("abort", abort);
   };
   return {

@@ -4,6 +4,7 @@
  */
 import { type Failure, Fault } from "../errors.ts";
 import { type SseEvent, SseParser } from "../mcp/sse.ts";
+import { Turn } from "../turn.ts";
 import type { BodyQueue } from "./body-queue.ts";
 
 /** Hands each event to `take`. Answers why the stream broke off; undefined when it ended in good order. Rethrows what `take` throws. */
@@ -13,10 +14,14 @@ export async function eachEvent(
   take: (event: SseEvent) => Promise<void>,
 ): Promise<Failure | undefined> {
   const parser = new SseParser(maxEventBytes);
+  const turn = new Turn();
   try {
     for await (const chunk of body) {
       const parsed = parser.push(chunk);
-      for (const event of parsed.ok ? parsed.value : parsed.failure.before) await take(event);
+      for (const event of parsed.ok ? parsed.value : parsed.failure.before) {
+        await take(event);
+        await turn.end();
+      }
       if (!parsed.ok) return { code: "ERR_UPSTREAM_ANSWER", detail: parsed.failure.reason };
     }
   } catch (fault) {

@@ -33,7 +33,9 @@ export class Forwarder {
     const client = this.#client(server);
     if (!client.ok) return client;
     const answer = await client.value.send({ method, headers: headers.value, body, signal });
-    return answer.ok ? classify(answer.value, expects) : answer;
+    return answer.ok
+      ? classify(answer.value, { expects, challenges: server.authorization === "passthrough", bodyMs: this.#limits.upstream_ms })
+      : answer;
   }
 
   /** Lets answers under way finish; takes nothing new. */

@@ -1,0 +1,88 @@
+/**
+ * A map shared by holders that do not trust each other: when it is full, the oldest entry of whoever holds most goes, so that nobody can
+ * make it forget what another needs. Must not know what it holds, and reads no clock of its own.
+ */
+
+export interface FairBounds {
+  readonly entries: number;
+  /** Sum of all entries' weights. */
+  readonly weight: number;
+  /** Of one holder. */
+  readonly entriesPerHolder: number;
+  /** Milliseconds after which an entry counts as absent. */
+  readonly ttlMs: number;
+}
+
+interface Entry<V> {
+  readonly value: V;
+  readonly holder: string;
+  readonly weight: number;
+  readonly setAt: number;
+}
+
+/** What one holder holds; keys oldest first. */
+interface Share {
+  readonly keys: Set<string>;
+  weight: number;
+}
+
+export class FairMap<V> {
+  readonly #bounds: FairBounds;
+  readonly #clock: () => number;
+  readonly #entries = new Map<string, Entry<V>>();
+  readonly #shares = new Map<string, Share>();
+  #weight = 0;
+
+  /** `clock`: milliseconds, of which only differences matter. */
+  constructor(bounds: FairBounds, clock: () => number) {
+    this.#bounds = bounds;
+    this.#clock = clock;
+  }
+
+  get(key: string): V | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    if (this.#clock() - entry.setAt < this.#bounds.ttlMs) return entry.value;
+    this.delete(key);
+    return undefined;
+  }
+
+  /** Stores a value in a holder's name; `weight` as in the bounds. Evicts what is then too much, of the heaviest holder first. */
+  set(key: string, holder: string, value: V, weight = 0): void {
+    this.delete(key);
+    const share = this.#shares.get(holder) ?? { keys: new Set(), weight: 0 };
+    this.#shares.set(holder, share);
+    this.#entries.set(key, { value, holder, weight, setAt: this.#clock() });
+    share.keys.add(key);
+    share.weight += weight;
+    this.#weight += weight;
+    if (share.keys.size > this.#bounds.entriesPerHolder) this.#evictOf(share);
+    while (this.#entries.size > this.#bounds.entries) this.#evictOf(this.#largest((one) => one.keys.size));
+    while (this.#weight > this.#bounds.weight) this.#evictOf(this.#largest((one) => one.weight));
+  }
+
+  delete(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#weight -= entry.weight;
+    const share = this.#shares.get(entry.holder);
+    if (share === undefined) return;
+    share.keys.delete(key);
+    share.weight -= entry.weight;
+    if (share.keys.size === 0) this.#shares.delete(entry.holder);
+  }
+
+  /** Only looked for when the map is full: then it costs one pass over the holders. */
+  #largest(size: (share: Share) => number): Share {
+    let largest: Share | undefined;
+    for (const share of this.#shares.values()) if (largest === undefined || size(share) > size(largest)) largest = share;
+    if (largest === undefined) throw new Error("a full map has a holder");
+    return largest;
+  }
+
+  #evictOf(share: Share): void {
+    const [oldest] = share.keys;
+    if (oldest !== undefined) this.delete(oldest);
+  }
+}

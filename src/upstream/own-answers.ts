@@ -1,0 +1,37 @@
+/**
+ * Answers that Sluice itself gives a server whose request it refused: POSTed beside the calls, bounded, so that a server that asks without
+ * end and takes no answer fills nobody's memory. Must not send anything else.
+ */
+import type { Result } from "../errors.ts";
+import type { Logger } from "../observe/logger.ts";
+
+const UNDER_WAY = 32;
+const LONGEST_MS = 10_000;
+
+export class OwnAnswers {
+  readonly #log: Logger;
+  readonly #underWay = new Map<string, number>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Starts sending; a server that has too many of them unanswered is told no more until it takes some. */
+  send(server: string, post: (signal: AbortSignal) => Promise<Result<unknown>>): void {
+    const count = this.#underWay.get(server) ?? 0;
+    if (count >= UNDER_WAY) {
+      this.#log.debug({ server }, "a server takes no answers to its refused requests");
+      return;
+    }
+    this.#underWay.set(server, count + 1);
+    void this.#post(server, post);
+  }
+
+  async #post(server: string, post: (signal: AbortSignal) => Promise<Result<unknown>>): Promise<void> {
+    const sent = await post(AbortSignal.timeout(LONGEST_MS));
+    if (!sent.ok) this.#log.warn({ server, code: sent.failure.code }, "a server could not be told that its request was refused");
+    const left = (this.#underWay.get(server) ?? 1) - 1;
+    if (left === 0) this.#underWay.delete(server);
+    else this.#underWay.set(server, left);
+  }
+}
