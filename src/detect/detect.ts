@@ -3,6 +3,7 @@
  * Must never log or throw what it found; whatever goes wrong inside (RE2 out of memory) is thrown, and the caller denies.
  */
 import type { JsonDocument } from "../mcp/json.ts";
+import { pointersWithin } from "../mcp/json/pointers.ts";
 import { PII, SECRETS } from "./catalogue.ts";
 import type { Detector, Finding, FindingCategory, Findings } from "./detector.ts";
 import { createGate } from "./gate.ts";
@@ -28,6 +29,8 @@ export interface TextFinding {
 }
 
 const DETECTORS: readonly Detector[] = [...PII, ...SECRETS];
+/** Code units of the paths of all findings of a message: they go into the policy's input and onto the record. */
+const MOST_PATHS = 262_144;
 const NOTHING: Findings = Object.freeze({ list: Object.freeze([]), capped: false });
 
 // Compiled once per process, by whoever imports this first.
@@ -47,7 +50,10 @@ export function labelOf(kind: string): string {
   return label;
 }
 
-/** A search that lists at most `maxFindings` findings of a message, the first in document order, and says when there were more. */
+/**
+ * A search that lists at most `maxFindings` findings of a message, the first in document order, and says when there were more; also
+ * when the paths of so many would be too long.
+ */
 export function createDetect(options: { readonly maxFindings: number }): Detect {
   return (document) => detect(document, options.maxFindings);
 }
@@ -77,15 +83,17 @@ function hidesCharacters(bytes: Buffer): boolean {
 function search(document: JsonDocument, walked: ReturnType<typeof walkText>, open: ReadonlySet<Detector>, limit: number): Findings {
   const { hits, full } = collect(walked.text, open, limit);
   const placer = new Placer(document, walked);
+  const pathOf = pointersWithin(document, MOST_PATHS);
   const list: Finding[] = [];
   let capped = full;
   for (const hit of resolveOverlaps(hits)) {
     const place = placer.place(hit.start, hit.end);
-    if (list.length === limit) {
+    const path = list.length === limit ? undefined : pathOf(place.node);
+    if (path === undefined) {
       capped = true;
       break;
     }
-    list.push(finding(list.length, hit, place, document));
+    list.push(finding(list.length, hit, place, path));
   }
   return Object.freeze({ list: Object.freeze(list), capped });
 }
@@ -103,13 +111,13 @@ function collect(text: Buffer, open: ReadonlySet<Detector>, limit: number): { hi
   return { hits, full };
 }
 
-function finding(n: number, hit: Hit, place: Place, document: JsonDocument): Finding {
+function finding(n: number, hit: Hit, place: Place, path: string): Finding {
   const { kind, category } = hit.detector;
   return Object.freeze({
     n,
     kind,
     category,
-    path: document.pointer(place.node),
+    path,
     on: place.on,
     start: place.start,
     end: place.end,

@@ -7,6 +7,7 @@ import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import type { MessageTarget } from "../mcp/methods.ts";
 import type { FindingFacts, Now, PolicyInput, UrlFacts } from "../policy/input.ts";
 import type { Transaction } from "../transaction.ts";
+import { pointersWithin } from "../mcp/json/pointers.ts";
 import { splice, type Edit } from "../mcp/json/splice.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import type { Facts } from "./enrich.ts";
@@ -14,6 +15,8 @@ import type { Facts } from "./enrich.ts";
 /** Strings longer than this (bytes as sent) are left out of the input of a message above `limits.policy_text`. */
 const LONG_STRING = 1024;
 const OMITTED_LISTED = 100;
+/** Code units of all paths in `omitted`. */
+const OMITTED_PATHS = 65_536;
 
 export interface InputOptions {
   /** `limits.policy_text`, in bytes. */
@@ -159,11 +162,13 @@ function withinLimit(document: JsonDocument, payload: Node, limit: number): { by
   if (bytes.length <= limit) return { bytes, omitted: [] };
   const edits: Edit[] = [];
   const omitted: string[] = [];
+  const pathOf = pointersWithin(document, OMITTED_PATHS);
   const empty = Buffer.from('""');
   for (let node = payload; node < document.next(payload); node++) {
     if (document.isKey(node) || document.kind(node) !== "string" || document.end(node) - document.start(node) <= LONG_STRING) continue;
     edits.push({ start: document.start(node) - start, end: document.end(node) - start, bytes: empty });
-    if (omitted.length < OMITTED_LISTED) omitted.push(document.pointer(node));
+    const path = omitted.length < OMITTED_LISTED ? pathOf(node) : undefined;
+    if (path !== undefined) omitted.push(path);
   }
   const shortened = splice(bytes, edits);
   return shortened.ok && shortened.value.length <= limit ? { bytes: shortened.value, omitted } : null;

@@ -94,4 +94,10 @@ describe("the limit", () => {
     expect(list.map(({ kind }) => kind)).toEqual(["email", "ipv4", "email", "ipv4", "email"]);
     expect(capped).toBe(true);
   });
+
+  test("is reached as well when the paths are too long together", () => {
+    const texts = Array.from({ length: 40 }, () => '"a@b.com"').join(",");
+    const { list, capped } = createDetect({ maxFindings: 1000 })(documentOf(`{"${"k".repeat(10_000)}":[${texts}]}`));
+    expect([list.length, capped]).toEqual([26, true]);
+  });
 });

@@ -30,6 +30,9 @@ export const ESCAPED = 16;
 /** A string with bytes above 0x7f. */
 export const WIDE = 32;
 
+/** The bytes that spell one UTF-16 code unit, at most: an escape of four hexadecimal digits. */
+const LONGEST_UNIT = 6;
+
 const KINDS: readonly JsonKind[] = ["object", "array", "string", "number", "true", "false", "null"];
 
 /** One accepted document. Immutable. */
@@ -132,15 +135,23 @@ export class JsonDocument {
     return (this.#word(node, 0) & KIND_MASK) === STRING ? this.text(node) : JSON.parse(this.raw(node));
   }
 
-  /** RFC 6901 pointer of a value (of a key: that of its value). */
+  /** RFC 6901 pointer of a value (of a key: that of its value). As long as the keys around it: in bulk ask for `pointerWithin`. */
   pointer(node: Node): string {
+    return this.pointerWithin(node, Number.POSITIVE_INFINITY) as string;
+  }
+
+  /** The pointer when it has at most `most` UTF-16 code units; else undefined, without building what is longer. */
+  pointerWithin(node: Node, most: number): string | undefined {
     const parents = (this.#parents ??= this.#linkParents());
     let pointer = "";
     for (let at = this.isKey(node) ? node + 1 : node; at > 0; ) {
       const up = parents[at * 2] as Node;
       const step = parents[at * 2 + 1] as number;
-      const token = this.#is(up, OBJECT) ? this.text(step).replaceAll("~", "~0").replaceAll("/", "~1") : String(step);
+      const keyed = this.#is(up, OBJECT);
+      if (keyed && pointer.length + (this.end(step) - this.start(step) - 2) / LONGEST_UNIT > most) return undefined;
+      const token = keyed ? this.text(step).replaceAll("~", "~0").replaceAll("/", "~1") : String(step);
       pointer = `/${token}${pointer}`;
+      if (pointer.length > most) return undefined;
       at = up;
     }
     return pointer;

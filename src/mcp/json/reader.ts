@@ -41,7 +41,7 @@ import { OpenKeys } from "./keys.ts";
 
 /**
  * Bounds of one document: `bytes` and `string` in bytes (a string's between its quotes, as sent; a number's digits count the same),
- * `nodes` counts values and keys, `depth` counts containers (a scalar alone has depth 0).
+ * `nodes` counts values and keys, `depth` counts containers (a scalar alone has depth 0). A key is also bound by `LONGEST_KEY`.
  */
 export interface JsonLimits {
   readonly bytes: number;
@@ -79,6 +79,8 @@ const SURELY_FINITE = 200;
 // Spans and node numbers are kept in 31 bits, with room for the four words of a node.
 const MOST_BYTES = 0x7fff_fff0;
 const MOST_NODES = 0x0fff_ffff;
+/** Bytes of a key between its quotes, as sent. Whatever says where it stands in a document repeats the keys around it. */
+const LONGEST_KEY = 16_384;
 
 const LITERALS: Readonly<Record<number, Buffer>> = {
   [TRUE]: Buffer.from("true"),
@@ -168,6 +170,7 @@ export class JsonReader {
     const maxNodes = this.#limits.nodes;
     const maxDepth = this.#limits.depth;
     const maxString = this.#limits.string;
+    const maxKey = Math.min(maxString, LONGEST_KEY);
     let tape = this.#tape;
     let at = this.#position;
     let size = this.#size;
@@ -252,6 +255,7 @@ export class JsonReader {
       const slot = (size - 1) << STRIDE_BITS;
       const start = tape[slot + 1] as number;
       if (state === IN_STRING) {
+        const most = ((tape[slot] as number) & KEY) === 0 ? maxString : maxKey;
         for (;;) {
           at = skipPlain(bytes, words, at);
           byte = bytes[at] as number;
@@ -269,19 +273,19 @@ export class JsonReader {
             }
             step = utf8Sequence(bytes, at, end);
           } else if (at >= end) step = INCOMPLETE;
-          else return tooLong(start + 1, at, maxString) ?? malformed("a control character in a string", at);
+          else return tooLong(start + 1, at, most) ?? malformed("a control character in a string", at);
           if (step > 0) at += step;
           else if (step === INCOMPLETE) {
-            const fault = tooLong(start + 1, at, maxString);
+            const fault = tooLong(start + 1, at, most);
             if (fault !== undefined) return fault;
             break scan;
           } else {
             const wrong = step === LONE_SURROGATE ? at : at - step - 1;
             const reason = step === LONE_SURROGATE ? "a lone surrogate" : byte === 0x5c ? "an invalid escape" : "invalid UTF-8";
-            return tooLong(start + 1, wrong, maxString) ?? malformed(reason, wrong);
+            return tooLong(start + 1, wrong, most) ?? malformed(reason, wrong);
           }
         }
-        const fault = tooLong(start + 1, at, maxString);
+        const fault = tooLong(start + 1, at, most);
         if (fault !== undefined) return fault;
         at += 1;
         tape[slot + 2] = at;

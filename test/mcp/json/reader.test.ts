@@ -157,6 +157,7 @@ describe("keeps its limits", () => {
     ["a string over the limit", '["abcé"]', { string: 4 }, "a string longer than the limit", 6],
     ["an escaped string over the limit as sent", '"\\u0041"', { string: 5 }, "a string longer than the limit", 6],
     ["a key over the limit", '{"abcde":1}', { string: 4 }, "a string longer than the limit", 6],
+    ["a key over 16 KiB", `{"${"k".repeat(16_385)}":1}`, { bytes: 20_000, string: 20_000 }, "a string longer than the limit", 16_386],
     ["a number over the limit", "[12345]", { string: 4 }, "a string longer than the limit", 5],
     ["a root number over the limit", "12345", { string: 4 }, "a string longer than the limit", 4],
     ["an endless string over the limit", '"abcdefg', { string: 4 }, "a string longer than the limit", 5],
