@@ -5,9 +5,10 @@
 import RE2 from "re2";
 import { parse } from "tldts";
 import type { JsonDocument } from "../mcp/json.ts";
+import { pointersWithin } from "../mcp/json/pointers.ts";
 import type { UrlFacts } from "../policy/input.ts";
 import { BELONGS, BREAK, isAlphanumeric } from "./bytes.ts";
-import { pieceAt, type WalkedText, walkText } from "./text-walk.ts";
+import { pieceAt, walkText } from "./text-walk.ts";
 import { readUrl, type UrlReading, type UrlText } from "./url-readings.ts";
 
 /** WHATWG special schemes, which need no slashes (`https:evil.com` is contacted), and schemes without a host. */
@@ -33,71 +34,104 @@ const BEGIN = new RE2(
 const LONGEST = 512;
 /** `file://host/path` has a host, `file:///path` none. */
 const FILE_SLASHES = 2;
-/** Beginnings read for each URL that may be listed: repeats in a string are read, but not listed. */
-const READ_PER_LISTED = 8;
+/**
+ * Bounds of the work, for each URL that may be listed. URLs: repeats in a string are read, but not listed. Beginnings that are read,
+ * whether or not they turn out to be one ("//a" behind a space). Places that look like a beginning: most are seen to be none from the
+ * byte in front ("src//a"), but looking costs as well.
+ */
+const URLS_PER_LISTED = 8;
+const READ_PER_LISTED = 24;
+const SEEN_PER_LISTED = 64;
+/** Code units of the paths of all URLs. */
+const MOST_PATHS = 262_144;
 
-/** At most `cap` URLs in document order, each once per string; `capped` when there were more. */
+/** At most `cap` URLs in document order, each once per string; `capped` when there were more, or when there was too much to look at. */
 export function findUrls(document: JsonDocument, cap: number): { list: UrlFacts[]; capped: boolean } {
   const list: UrlFacts[] = [];
   if (!GATE.test(document.bytes)) return { list, capped: false };
   const walked = walkText(document);
-  const seen = new Set<string>();
-  let begun = 0;
+  const { text } = walked;
+  const pathOf = pointersWithin(document, MOST_PATHS);
+  const listed = new Set<string>();
+  const done = { urls: 0, read: 0, seen: 0 };
   BEGIN.lastIndex = 0;
-  for (let hit = BEGIN.exec(walked.text); hit !== null; hit = BEGIN.exec(walked.text)) {
-    const begin = hit[0].toString("latin1");
+  for (let hit = BEGIN.exec(text); hit !== null; hit = BEGIN.exec(text)) {
+    const beginning = beginningAt(hit.index, hit[0].toString("latin1"));
     // One URL may hold another ("blob:https://…", "?next=http://…"): go on right behind what was recognised.
-    BEGIN.lastIndex = hit.index + (begin.indexOf(":") + 1 || 1);
-    const readings = readingsAt(walked, hit.index, begin);
+    BEGIN.lastIndex = Math.max(hit.index + 1, beginning.behind);
+    if (++done.seen > cap * SEEN_PER_LISTED) return { list, capped: true };
+    if (!mayBegin(text, beginning)) continue;
+    if (++done.read > cap * READ_PER_LISTED) return { list, capped: true };
+    const readings = readingsAt(text, beginning);
     if (readings.length === 0) continue;
-    begun += 1;
-    if (begun > cap * READ_PER_LISTED) return { list, capped: true };
+    if (++done.urls > cap * URLS_PER_LISTED) return { list, capped: true };
     const node = walked.nodes[pieceAt(walked, hit.index)] as number;
     for (const reading of readings) {
       const key = `${node} ${JSON.stringify(reading)}`;
-      if (seen.has(key)) continue;
-      if (list.length === cap) return { list, capped: true };
-      seen.add(key);
-      list.push(factsOf(document.pointer(node), reading));
+      if (listed.has(key)) continue;
+      const path = list.length === cap ? undefined : pathOf(node);
+      if (path === undefined) return { list, capped: true };
+      listed.add(key);
+      list.push(factsOf(path, reading));
     }
   }
   return { list, capped: false };
 }
 
-function readingsAt(walked: WalkedText, at: number, begin: string): UrlReading[] {
-  const { text } = walked;
+/** A place where a URL may begin: its byte, its scheme (empty: none, two slashes alone), and the byte behind the scheme's colon. */
+interface Beginning {
+  readonly at: number;
+  readonly scheme: string;
+  readonly behind: number;
+}
+
+function beginningAt(at: number, begin: string): Beginning {
   const colon = begin.indexOf(":");
   const scheme = begin
     .slice(0, Math.max(colon, 0))
     .replaceAll(/[\t\r\n]/g, "")
     .toLowerCase();
-  const { behind, cut } = textFrom(text, at + colon + 1, startsPiece(text, at));
-  const alone = startsPiece(text, at) && !cut && !behind.includes(" ");
+  return { at, scheme, behind: at + colon + 1 };
+}
+
+/** Rules out what can be ruled out from the bytes next to it, without reading on. */
+function mayBegin(text: Buffer, { at, scheme, behind }: Beginning): boolean {
+  const before = text[at - 1] as number;
+  if (scheme === "") return isInPlace(text, at) || SPACES.has(before);
+  if (SLASHLESS.includes(scheme)) return true;
+  if (HOSTLESS.has(scheme)) return !isAlphanumeric(before);
+  return text[behind] === SLASH && text[behind + 1] === SLASH;
+}
+
+function readingsAt(text: Buffer, { at, scheme, behind: from }: Beginning): UrlReading[] {
+  const whole = startsPiece(text, at);
+  const { behind, cut } = textFrom(text, from, whole);
+  const alone = whole && !cut && !behind.includes(" ");
   const slashes = /^[\t\r\n/\\]*/.exec(behind)?.[0] ?? "";
-  if (colon === -1) return relativeAt(text, at, { scheme, behind: behind.slice(slashes.length), cut, alone });
+  if (scheme === "") return relativeAt(text, at, { scheme, behind: behind.slice(slashes.length), cut, alone });
   if (SLASHLESS.includes(scheme)) {
     if (slashes === "" && (scheme === "file" || isAlphanumeric(text[at - 1]))) return [];
     return readUrl({ scheme, behind: behind.slice(scheme === "file" ? FILE_SLASHES : slashes.length), cut, alone });
   }
-  if (HOSTLESS.has(scheme)) {
-    if (isAlphanumeric(text[at - 1]) || (scheme === "data" && !behind.includes(","))) return [];
-    return [{ scheme, host: "", credentials: false }];
-  }
-  return behind.startsWith("//") ? readUrl({ scheme, behind: behind.slice(2), cut, alone }) : [];
+  if (HOSTLESS.has(scheme)) return scheme === "data" && !behind.includes(",") ? [] : [{ scheme, host: "", credentials: false }];
+  return readUrl({ scheme, behind: behind.slice(2), cut, alone });
 }
 
 /** Protocol-relative URLs: at the start of a string or in a link's place; behind a space only with a host that could be public. */
 function relativeAt(text: Buffer, at: number, url: UrlText): UrlReading[] {
-  const before = text[at - 1] as number;
-  const inPlace = startsPiece(text, at) || QUOTING.has(before);
-  if (!inPlace && !SPACES.has(before)) return [];
+  const inPlace = isInPlace(text, at);
   return readUrl(url).filter(({ host }) => inPlace || isPublic(host));
+}
+
+function isInPlace(text: Buffer, at: number): boolean {
+  return startsPiece(text, at) || QUOTING.has(text[at - 1] as number);
 }
 
 function startsPiece(text: Buffer, at: number): boolean {
   return text[at - 1] === BREAK || text[at - 1] === BELONGS;
 }
 
+const SLASH = 0x2f;
 const QUOTING = new Set(Buffer.from("\"'`(<[=,"));
 const SPACES = new Set(Buffer.from(" \t\r\n"));
 

@@ -119,6 +119,24 @@ describe("the cap", () => {
   test("endless repeats are given up, and it says so", () => {
     expect(findUrls(documentOf(JSON.stringify(["https://a.com ".repeat(1_000)])), 10)).toMatchObject({ capped: true, list: { length: 1 } });
   });
+
+  test.each(["src//a ", " //a", "data:x ", "http:/ "])("endless beginnings of none are given up, and it says so: %s", (piece) => {
+    expect(findUrls(documentOf(JSON.stringify([`x${piece.repeat(1_000)}`])), 10)).toMatchObject({ capped: true });
+    expect(findUrls(documentOf(JSON.stringify([`x${piece.repeat(100)}`])), 10)).toEqual({ capped: false, list: [] });
+  });
+
+  test("a URL behind some that are none is found", () => {
+    const { list, capped } = findUrls(documentOf(JSON.stringify([`x${" //a".repeat(1_000)} https://b.com`])), 500);
+    expect([capped, list.map(({ host }) => host)]).toEqual([false, ["b.com"]]);
+  });
+
+  test("paths that are too long together are left out, and it says so", () => {
+    const key = "k".repeat(10_000);
+    expect(findUrls(documentOf(`{"${key}":[${Array.from({ length: 40 }, () => '"https://a.com"').join(",")}]}`), CAP)).toMatchObject({
+      capped: true,
+      list: { length: 26 },
+    });
+  });
 });
 
 test("a document without escapes and slashes costs no decoding but has the same answer as one spelled out", () => {
