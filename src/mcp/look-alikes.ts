@@ -9,7 +9,7 @@
  */
 import { type JsonDocument, type Node } from "./json.ts";
 
-/** A key that must not pass: where it is, and the protocol key that it resembles. */
+/** A key that must not pass: where it is, and the protocol key that it resembles; `ANY_KEY` when there is too much to fold. */
 export interface LookAlike {
   readonly key: Node;
   readonly of: string;
@@ -21,6 +21,10 @@ interface Level {
   readonly keys: readonly (readonly Key[] | undefined)[];
   /** The protocol key of each folded spelling. */
   readonly folded: ReadonlyMap<string, string>;
+  /** The shapes of the folded spellings: nearly every key of somebody else's is ruled out by its own. */
+  readonly shapes: ReadonlySet<number>;
+  /** Letters in the longest folded spelling. */
+  readonly longest: number;
 }
 
 interface Key {
@@ -38,6 +42,22 @@ interface Inside {
 }
 
 const META_PREFIX = "io.modelcontextprotocol/";
+const ANY_KEY = "any key";
+/**
+ * Bytes of a key beyond ASCII, and of all of them, that are folded; what is longer is refused. Normalising takes quadratic time for runs
+ * of marks, and some hundred nanoseconds a letter for all others.
+ */
+const MOST_FOLDED = 256;
+const MOST_FOLDED_IN_ALL = 65_536;
+
+const UNDERSCORE = 0x5f;
+/** What folding makes of an ASCII byte: its small letter, or 0 when it drops it (separators, control characters). Above ASCII: `WIDE`. */
+const WIDE = 0xff;
+const SMALL = new Uint8Array(256).fill(WIDE, 0x80);
+for (let byte = 0x21; byte < 0x7f; byte += 1) {
+  const letter = String.fromCharCode(byte);
+  SMALL[byte] = letter === "-" || letter === "." ? 0 : letter.toLowerCase().charCodeAt(0);
+}
 
 const META_NAMES = "protocolVersion clientInfo clientCapabilities logLevel subscriptionId serverInfo related-task model-immediate-response";
 const META = level(`progressToken traceparent tracestate baggage ${META_NAMES.replaceAll(/(?<= |^)/g, META_PREFIX)}`);
@@ -74,6 +94,9 @@ const RESULT = level(
 );
 const EMBEDDED_REQUEST = level("method params");
 const ENVELOPE = level("jsonrpc id method params result error");
+
+const FOLDED_PREFIX = fold(META_PREFIX);
+const META_FIRST = FOLDED_PREFIX.charCodeAt(0);
 
 contain(META, { [`${META_PREFIX}clientInfo`]: IMPLEMENTATION, [`${META_PREFIX}serverInfo`]: IMPLEMENTATION });
 contain(IMPLEMENTATION, { icons: ICON });
@@ -118,7 +141,13 @@ contain(ENVELOPE, { params: PARAMS, result: RESULT, error: ERROR });
 
 /** The first look-alike in a JSON-RPC message, in document order of the levels; undefined when there is none. */
 export function findLookAlike(document: JsonDocument): LookAlike | undefined {
-  return inObject(document, 0, ENVELOPE);
+  return inObject({ document, room: MOST_FOLDED_IN_ALL }, 0, ENVELOPE);
+}
+
+/** A document that is looked through, and how many bytes of its keys may still be folded. */
+interface Search {
+  readonly document: JsonDocument;
+  room: number;
 }
 
 /**
@@ -141,7 +170,10 @@ function level(keys: string, also: Record<string, string> = {}): Level {
   const names = keys.split(/\s+/);
   const byLength: Key[][] = [];
   for (const name of names) (byLength[name.length] ??= []).push({ name, bytes: Buffer.from(name), inside: undefined });
-  return { keys: byLength, folded: new Map([...names.map((name) => [fold(name), name] as const), ...Object.entries(also)]) };
+  const folded = new Map([...names.map((name) => [fold(name), name] as const), ...Object.entries(also)]);
+  const longest = Math.max(...[...folded.keys()].map((key) => key.length));
+  const shapes = new Set([...folded.keys()].map((key) => shapeOf(glance(Buffer.from(key), 0, key.length, longest))));
+  return { keys: byLength, folded, shapes, longest };
 }
 
 function contain(outer: Level, levels: Record<string, Level | Inside>): void {
@@ -151,26 +183,28 @@ function contain(outer: Level, levels: Record<string, Level | Inside>): void {
   }
 }
 
-function inValue(document: JsonDocument, value: Node, inner: Level): LookAlike | undefined {
+function inValue(search: Search, value: Node, inner: Level): LookAlike | undefined {
+  const { document } = search;
   const kind = document.kind(value);
-  if (kind === "object") return inObject(document, value, inner);
+  if (kind === "object") return inObject(search, value, inner);
   if (kind !== "array") return undefined;
   for (const element of document.elements(value)) {
-    const found = document.kind(element) === "object" ? inObject(document, element, inner) : undefined;
+    const found = document.kind(element) === "object" ? inObject(search, element, inner) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function inObject(document: JsonDocument, object: Node, here: Level): LookAlike | undefined {
+function inObject(search: Search, object: Node, here: Level): LookAlike | undefined {
+  const { document } = search;
   const end = document.next(object);
   for (let key = object + 1; key < end; key = document.next(key + 1)) {
     const known = keyOf(document, key, here);
     if (known === undefined) {
-      const of = resembles(document.text(key), here);
+      const of = resembles(search, key, here);
       if (of !== undefined) return { key, of };
     } else if (known.inside !== undefined) {
-      const found = inMember(document, object, key + 1, known.inside);
+      const found = inMember(search, object, key + 1, known.inside);
       if (found !== undefined) return found;
     }
   }
@@ -188,21 +222,89 @@ function keyOf(document: JsonDocument, key: Node, here: Level): Key | undefined 
   return known?.find(({ bytes }) => bytes.every((byte, i) => byte === document.bytes[start + i]));
 }
 
-function inMember(document: JsonDocument, object: Node, value: Node, inside: Inside): LookAlike | undefined {
+function inMember(search: Search, object: Node, value: Node, inside: Inside): LookAlike | undefined {
+  const { document } = search;
   if (inside.each) {
     for (const [, member] of document.members(value)) {
-      const found = inValue(document, member, inside.level);
+      const found = inValue(search, member, inside.level);
       if (found !== undefined) return found;
     }
     return undefined;
   }
   const free = inside.unlessBeside !== undefined && document.kind(value) === "object" && document.member(object, inside.unlessBeside) >= 0;
-  return free ? undefined : inValue(document, value, inside.level);
+  return free ? undefined : inValue(search, value, inside.level);
 }
 
-function resembles(name: string, here: Level): string | undefined {
-  const folded = fold(name);
+function resembles(search: Search, key: Node, here: Level): string | undefined {
+  const { document } = search;
+  if (!document.escaped(key)) return resemblesBytes(search, document.bytes, document.start(key) + 1, document.end(key) - 1, here);
+  const name = Buffer.from(document.text(key));
+  return resemblesBytes(search, name, 0, name.length, here);
+}
+
+function resemblesBytes(search: Search, bytes: Buffer, start: number, end: number, here: Level): string | undefined {
+  const seen = glance(bytes, start, end, here.longest);
+  const mayBePrefixed = here === META && (seen.first === META_FIRST || seen.first === 0);
+  if (seen.letters > here.longest && !mayBePrefixed) return undefined;
+  if (seen.wide) {
+    search.room -= end - start;
+    if (end - start > MOST_FOLDED || search.room < 0) return ANY_KEY;
+    return knownAs(fold(bytes.toString("utf8", start, end)), bytes, start, here);
+  }
+  if (!here.shapes.has(shapeOf(seen)) && !mayBePrefixed) return undefined;
+  return knownAs(foldAscii(bytes, start, end, here.longest), bytes, start, here);
+}
+
+function knownAs(folded: string, bytes: Buffer, start: number, here: Level): string | undefined {
   const known = here.folded.get(folded);
-  if (known !== undefined) return known;
-  return here === META && folded.startsWith(fold(META_PREFIX)) && !name.startsWith(META_PREFIX) ? META_PREFIX : undefined;
+  if (known !== undefined || here !== META || !folded.startsWith(FOLDED_PREFIX)) return known;
+  return bytes.toString("latin1", start, start + META_PREFIX.length) === META_PREFIX ? undefined : META_PREFIX;
+}
+
+/** What a key shows without being folded: what folding keeps of its ASCII letters, whatever else is in it. */
+interface Glance {
+  /** Underscores in front. */
+  readonly underscores: number;
+  /** How many other letters there are; one more than asked for stands for any number. */
+  readonly letters: number;
+  /** The first of them, small; 0 when there is none, or something beyond ASCII in front of it. */
+  readonly first: number;
+  /** Whether there is anything beyond ASCII, as far as was looked. */
+  readonly wide: boolean;
+}
+
+/** Looks no further than one letter more than `most`. */
+function glance(bytes: Buffer, start: number, end: number, most: number): Glance {
+  let underscores = 0;
+  let letters = 0;
+  let first = 0;
+  let wide = false;
+  for (let at = start; at < end && letters <= most; at += 1) {
+    const small = SMALL[bytes[at] as number] as number;
+    if (small === WIDE) wide = true;
+    else if (small === UNDERSCORE) underscores += letters === 0 ? 1 : 0;
+    else if (small !== 0) {
+      if (letters === 0 && !wide) first = small;
+      letters += 1;
+    }
+  }
+  return { underscores, letters, first, wide };
+}
+
+/** One number for what two ASCII spellings of one key have in common: a first sieve only. */
+function shapeOf({ underscores, letters, first }: Glance): number {
+  return (underscores << 16) | (letters << 8) | first;
+}
+
+/** `fold` of ASCII, up to one letter more than `most`: linear, and for hostile text much cheaper. */
+function foldAscii(bytes: Buffer, start: number, end: number, most: number): string {
+  let folded = "";
+  let letters = 0;
+  for (let at = start; at < end && letters <= most; at += 1) {
+    const small = SMALL[bytes[at] as number] as number;
+    if (small === 0 || (small === UNDERSCORE && letters > 0)) continue;
+    if (small !== UNDERSCORE) letters += 1;
+    folded += String.fromCharCode(small);
+  }
+  return folded;
 }

@@ -85,6 +85,17 @@ describe("a key that another reader may take for a protocol key", () => {
     [result('"result":{"Content":[]}'), "Content", "content"],
     [result('"serverInfo":{"Version":"x"}'), "Version", "version"],
     [result('"_meta":{"ProgressToken":1}'), "ProgressToken", "progressToken"],
+    // Long spellings.
+    [params(`"name${" ".repeat(1000)}":1`), `name${" ".repeat(1000)}`, "name"],
+    [params(`"${"-".repeat(1000)}_me__ta":1`), `${"-".repeat(1000)}_me__ta`, "_meta"],
+    [
+      params(`"_meta":{"IO.modelcontextprotocol/${"a".repeat(1000)}":1}`),
+      `IO.modelcontextprotocol/${"a".repeat(1000)}`,
+      "io.modelcontextprotocol/",
+    ],
+    [params(`"name${"\u00ad".repeat(100)}":1`), `name${"\u00ad".repeat(100)}`, "name"],
+    [params(`"na${"\u0301".repeat(200)}":1`), `na${"\u0301".repeat(200)}`, "any key"],
+    [params(`"na${"\\u0301".repeat(200)}":1`), `na${"\u0301".repeat(200)}`, "any key"],
   ])("is found in %s", (text, key, of) => {
     expect(found(text)).toEqual([key, of]);
   });
@@ -101,11 +112,61 @@ describe("a key that another reader may take for a protocol key", () => {
     ["an error's data", '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"","data":{"Code":2,"Message":"m"}}}'],
     ["capabilities, an open map", result('"capabilities":{"experimental":{"Tools":{}}}')],
     ["meta beside a result's content", result('"content":[],"meta":{"page":1}')],
+    ["a long key of ASCII", params(`"name${"x".repeat(10_000)}":1,"${"_".repeat(10_000)}":2,"\\u0061${"\\/".repeat(1000)}":3`)],
+    ["a long key that keeps too many letters", params(`"${"x".repeat(100)}${"é".repeat(1000)}":1`)],
+    ["a long vendor key", params(`"_meta":{"com.example/${"x".repeat(1000)}":1,"com.example/${"x".repeat(50)}${"é".repeat(1000)}":2}`)],
+    ["keys of other scripts", params('"имя":1,"名前":2,"naïveté":3')],
     ["other _meta keys", params('"_meta":{"com.example/ProtocolVersion":1,"ui":{"ResourceUri":"x"}}')],
     ["a tool call's context in completion", params('"context":{"arguments":{"Arguments":"x"}}')],
   ])("is not seen in %s", (_, text) => {
     expect(found(text)).toBeUndefined();
   });
+});
+
+test("more keys beyond ASCII than can be folded are refused", () => {
+  const many = (count: number) => params(Array.from({ length: count }, (_, i) => `"${"é".repeat(50)}${i}":1`).join(","));
+  expect(found(many(500))).toBeUndefined();
+  expect(found(many(1000))?.[1]).toBe("any key");
+});
+
+test("what is not folded is what folding would let pass", () => {
+  const piece = fc.constantFrom(
+    "m",
+    "E",
+    "t",
+    "a",
+    "A",
+    "_",
+    "-",
+    ".",
+    " ",
+    "\x7f",
+    "/",
+    "0",
+    "é",
+    "\u0301",
+    "ｍ",
+    "\u00ad",
+    "meta",
+    "name",
+    "ID",
+  );
+  const key = fc.oneof(
+    fc.array(piece, { maxLength: 8 }).map((parts) => parts.join("")),
+    fc.string({ unit: "binary", maxLength: 6 }),
+  );
+  const known = new Map(["jsonrpc", "id", "method", "params", "result", "error"].map((name) => [fold(name), name]));
+  const paramsKnown = new Map([..."_meta name uri ref task mode level".split(" "), "meta"].map((name) => [fold(name), name]));
+  fc.assert(
+    fc.property(key, (name) => {
+      fc.pre(name.isWellFormed() && !name.includes("\0"));
+      const envelope = found(`{${JSON.stringify(name)}:1}`);
+      if (!known.has(name)) expect(envelope?.[1]).toBe(known.get(fold(name)));
+      const inner = found(`{"params":{${JSON.stringify(name)}:1}}`);
+      if (!paramsKnown.has(name) && paramsKnown.has(fold(name))) expect(inner).toBeDefined();
+    }),
+    { numRuns: 3000 },
+  );
 });
 
 describe("folding", () => {
