@@ -36,6 +36,35 @@ describe.each([...packNames])("the settings of %s", (pack) => {
   });
 });
 
+describe("patterns that could never be compared", () => {
+  const schema = z.fromJSONSchema(readJson("protocol_and_identity", "settings.schema.json") as Schema);
+  const access = (member: string) => (pattern: string) => ({ access: [{ principals: ["*"], [member]: [pattern] }] });
+  const resource = (pattern: string) => ({ deny_resources: [pattern] });
+
+  it.each([
+    ["a denied URI that is not encoded", resource("file:///secret plans")],
+    ["a denied URI outside ASCII", resource("file:///\u00fcber/*")],
+    ["a denied URI with a fragment", resource("file:///a#b")],
+    ["a prefix of names outside ASCII", access("tools")("\u53d6\u5f97_*")],
+    ["a prefix of prompts with a zero-width space", access("prompts")("a\u200b*")],
+    ["a prefix of URIs that is not encoded", access("resources")("file:///my notes/*")],
+  ])("are refused: %s", (_name, settings) => {
+    expect(schema.safeParse(settings).success).toBe(false);
+  });
+
+  it.each([
+    ["everything", access("resources")("*")],
+    ["a name outside ASCII", access("tools")("\u53d6\u5f97")],
+    ["a prefix", access("tools")("acme.io/get_*")],
+    ["a URI that is not encoded", access("resources")("my notes")],
+    ["a prefix of URIs", access("resources")("file:///my%20notes/*")],
+    ["a denied template", resource("notes://{id}?a[b]=c")],
+    ["a denied prefix", resource("file:///etc/*")],
+  ])("are not mistaken: %s", (_name, settings) => {
+    expect(schema.safeParse(settings).success).toBe(true);
+  });
+});
+
 describe("the table of personal data", () => {
   const defaults = readJson("pii", "settings.json") as Record<string, Record<string, Record<string, string>>>;
 

@@ -1,8 +1,8 @@
-# Hosts: which names and addresses a client's request may hand to a server.
+# Hosts: which names and addresses a client may hand to a server, in requests, notifications and answers.
 
 # METADATA
 # title: Egress
-# description: Restricts the hosts that a request may name, and the categories of data that may go to a server by its trust.
+# description: Restricts the hosts that a client may name, and the categories of data that may go to a server by its trust.
 # related_resources:
 #   - https://owasp.org/www-community/attacks/Server_Side_Request_Forgery
 # custom:
@@ -11,7 +11,7 @@ package policies.egress
 
 # METADATA
 # title: Blocked host
-# description: A URL in the request names a host that the settings block, or one that serves to catch data.
+# description: A URL in a client's message names a host that the settings block, or one that serves to catch data.
 # related_resources:
 #   - https://cwe.mitre.org/data/definitions/200.html
 # custom:
@@ -23,7 +23,7 @@ deny contains {"id": "egress/blocked_host"} if {
 
 # METADATA
 # title: Host in a private network
-# description: A URL in the request names an address or a name of a private network, or one that resolves to it by design.
+# description: A URL in a client's message names an address or a name of a private network, or one that resolves to it by design.
 # related_resources:
 #   - https://owasp.org/www-community/attacks/Server_Side_Request_Forgery
 # custom:
@@ -37,19 +37,20 @@ deny contains {"id": "egress/private_host"} if {
 
 # METADATA
 # title: Metadata service
-# description: A URL in the request names the address at which a cloud hands out credentials.
+# description: A URL in a client's message names the address at which a cloud hands out credentials.
 # related_resources:
 #   - https://owasp.org/www-community/attacks/Server_Side_Request_Forgery
 # custom:
 #   severity: critical
 deny contains {"id": "egress/metadata_service"} if {
-	count(hosts & metadata_hosts) > 0
+	some host in hosts
+	serves_metadata(host)
 	not metadata_allowed
 }
 
 # METADATA
 # title: Host that is not allowed
-# description: The settings name the hosts that requests may name, and this is none of them.
+# description: The settings name the hosts that a client may name, and this is none of them.
 # related_resources:
 #   - https://cwe.mitre.org/data/definitions/200.html
 # custom:
@@ -61,14 +62,13 @@ deny contains {"id": "egress/host_not_allowed"} if {
 
 # METADATA
 # title: Not every URL could be judged
-# description: The request holds more URLs than are listed, and the settings restrict hosts.
+# description: A client's message holds more URLs than are listed, and the settings restrict hosts.
 # related_resources:
 #   - https://cwe.mitre.org/data/definitions/200.html
 # custom:
 #   severity: medium
 deny contains {"id": "egress/too_many_urls"} if {
 	input.urls_capped
-	input.phase == "request"
 	input.direction == "client_to_server"
 	not any_host
 }
@@ -84,9 +84,8 @@ deny contains {"id": "egress/no_settings"} if not settings
 
 settings := data.server_settings[input.server.name].egress
 
-# The hosts that the request would hand to the server, without the dot of a fully qualified name and the brackets of IPv6.
+# The hosts that the message would hand to the server, without the dot of a fully qualified name and the brackets of IPv6.
 hosts contains host if {
-	input.phase == "request"
 	input.direction == "client_to_server"
 	some url in input.urls
 	not names_no_host(url)
@@ -103,6 +102,7 @@ names_no_host(url) if {
 
 # A resource has a URI of the server's own scheme: `notes://inbox/1` names no host.
 names_no_host(url) if {
+	url.scheme != ""
 	not network_scheme(url.scheme)
 	resource_name(url.path)
 }
@@ -115,9 +115,15 @@ names_no_host(url) if {
 	url.host != "localhost"
 }
 
-network_scheme(scheme) if scheme in {
-	"amqp", "amqps", "dict", "ftp", "ftps", "git", "gopher", "http", "https", "imap", "imaps", "ldap", "ldaps", "mongodb", "mysql",
-	"nfs", "postgres", "postgresql", "redis", "rediss", "rtsp", "sftp", "smb", "smtp", "smtps", "ssh", "telnet", "tftp", "ws", "wss",
+# Also as a part of a scheme: `git+ssh`, `mongodb+srv`.
+network_scheme(scheme) if {
+	some part in split(scheme, "+")
+	part in {
+		"afp", "amqp", "amqps", "cifs", "clickhouse", "dav", "davs", "dict", "ftp", "ftps", "git", "gopher", "http", "https", "imap", "imaps",
+		"irc", "ircs", "kafka", "ldap", "ldaps", "memcached", "mongodb", "mqtt", "mqtts", "mssql", "mysql", "nats", "nfs", "oracle", "pop3",
+		"postgres", "postgresql", "redis", "rediss", "rsync", "rtmp", "rtsp", "scp", "sftp", "sip", "smb", "smtp", "smtps", "socks", "socks4",
+		"socks5", "sqlserver", "ssh", "svn", "tcp", "telnet", "tftp", "tls", "udp", "vnc", "ws", "wss",
+	}
 }
 
 resource_name(path) if path in {"/params/ref/uri", "/params/uri"}
@@ -170,6 +176,31 @@ metadata_hosts := {
 	"metadata.goog",
 	"metadata.google.internal",
 }
+
+serves_metadata(host) if host in metadata_hosts
+
+# The same addresses inside an IPv6 address (mapped, translated, 6to4), or in a name of a service that answers with any address.
+serves_metadata(host) if {
+	contains(host, ":")
+	some address in metadata_words
+	endswith(host, address)
+	trim_suffix(host, address) in {"::", "::ffff:", "::ffff:0:", "64:ff9b::"}
+}
+
+serves_metadata(host) if {
+	startswith(host, "2002:")
+	some address in metadata_words
+	startswith(host, $"2002:{address}:")
+}
+
+serves_metadata(host) if {
+	some name in [".nip.io", ".sslip.io", ".xip.io"]
+	endswith(host, name)
+	some address in ["169.254.169.254", "169.254.170.2", "100.100.100.200", "a9fea9fe", "a9feaa02", "646464c8"]
+	contains(replace(host, "-", "."), address)
+}
+
+metadata_words := ["6464:64c8", "a9fe:a9fe", "a9fe:aa02", "a9fe:aa17", "c000:c0"]
 
 metadata_allowed if settings.metadata_services == "allow"
 

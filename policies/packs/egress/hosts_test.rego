@@ -103,6 +103,23 @@ test_denies_a_metadata_service_also_to_internal_servers[host] if {
 		with data.server_settings as settings({"allowed_hosts": [host]})
 }
 
+test_denies_a_metadata_service_inside_of_another_name[host] if {
+	some host in [
+		"::ffff:a9fe:a9fe", "[::ffff:a9fe:a9fe]", "::a9fe:a9fe", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "::ffff:0:a9fe:a9fe",
+		"::ffff:6464:64c8",
+		"169.254.169.254.nip.io", "x.169-254-169-254.sslip.io", "a9fea9fe.nip.io", "169.254.169.254.nip.io.",
+	]
+	"egress/metadata_service" in ids(pack.deny)
+		with input as object.union(fetches(host), {"server": {"name": "s", "trust": "internal"}})
+		with data.server_settings as settings({"allowed_hosts": [host]})
+}
+
+test_allows_what_only_looks_like_a_metadata_service[host] if {
+	some host in ["10.0.0.1.nip.io", "169.254.169.254.example.com", "fd00::a9fe:a9fe:1", "::ffff:10.0.0.1", "a9fea9fe.example.com"]
+	count(pack.deny) == 0 with input as object.union(fetches(host), {"server": {"name": "s", "trust": "internal"}})
+		with data.server_settings as settings({})
+}
+
 test_allows_a_metadata_service_when_the_settings_say_so if {
 	count(pack.deny) == 0 with input as object.union(fetches("169.254.169.254"), {"server": {"name": "s", "trust": "internal"}})
 		with data.server_settings as settings({"metadata_services": "allow"})
@@ -150,6 +167,8 @@ test_denies_hosts_that_hide_behind_those_exceptions[name] if {
 		"unknown scheme": {"urls": [url("foo", "x.catch.test")]},
 		"unknown scheme in arguments.uri": {"urls": [{"path": "/params/arguments/uri", "scheme": "foo", "host": "x.catch.test"}]},
 		"in a key": {"urls": [{"path": "/params/arguments", "scheme": "https", "host": "catch.test"}]},
+		"relative, as a resource": {"urls": [{"path": "/params/uri", "scheme": "", "host": "catch.test"}], "mcp": {"method": "resources/read"}},
+		"two schemes, as a resource": {"urls": [{"path": "/params/uri", "scheme": "git+https", "host": "catch.test"}]},
 		"in an answer to input": {"urls": [{"path": "/params/inputResponses/a/content/url", "scheme": "https", "host": "catch.test"}]},
 	}
 	ids(pack.deny) == {"egress/blocked_host"} with input as message("request", "client_to_server", facts)
@@ -159,6 +178,9 @@ test_denies_hosts_that_hide_behind_those_exceptions[name] if {
 test_denies_private_hosts_behind_any_scheme[name] if {
 	some name, found in {
 		"gopher": url("gopher", "cache"),
+		"two schemes": url("git+ssh", "intranet"),
+		"two schemes, the first": url("mongodb+srv", "db"),
+		"share": url("smb", "files"),
 		"odd scheme, number": url("foo", "2130706433"),
 		"odd scheme, ipv6": url("foo", "[::1]"),
 		"odd scheme, localhost": url("foo", "localhost"),
@@ -166,11 +188,23 @@ test_denies_private_hosts_behind_any_scheme[name] if {
 	ids(pack.deny) == {"egress/private_host"} with input as calls([found]) with data.server_settings as settings({})
 }
 
-test_allows_urls_in_what_is_no_request_of_a_client[name] if {
+test_denies_hosts_in_everything_that_a_client_sends[phase] if {
+	some phase in ["request", "notification", "response"]
+	ids(pack.deny) == {"egress/blocked_host", "egress/too_many_urls"}
+		with input as message(phase, "client_to_server", {"urls": [url("https", "catch.test")], "urls_capped": true})
+		with data.server_settings as settings({})
+}
+
+test_allows_the_folders_that_a_client_names if {
+	count(pack.deny) == 0 with input as message("response", "client_to_server", {"urls": [url("file", "")], "mcp": {"method": "roots/list"}})
+		with data.server_settings as settings({"mode": "allow_listed"})
+}
+
+test_allows_urls_in_what_a_server_sends[name] if {
 	some name, [phase, direction] in {
 		"result": ["response", "server_to_client"],
 		"question": ["request", "server_to_client"],
-		"notification": ["notification", "client_to_server"],
+		"notification": ["notification", "server_to_client"],
 		"list entry": ["list_item", "server_to_client"],
 	}
 	count(pack.deny) == 0 with input as message(phase, direction, {"urls": [url("https", "catch.test")], "urls_capped": true})

@@ -58,42 +58,44 @@ may_use_tool(name) if {
 	some entry in settings.access
 	applies(entry)
 	some pattern in entry.tools
-	fits(pattern, name)
+	fits_name(pattern, name)
 }
 
 may_use_prompt(name) if {
 	some entry in settings.access
 	applies(entry)
 	some pattern in entry.prompts
-	fits(pattern, name)
+	fits_name(pattern, name)
 }
 
 may_use_resource(uri) if {
 	some entry in settings.access
 	applies(entry)
 	some pattern in entry.resources
-	fits(pattern, uri)
+	fits_uri(pattern, uri)
 }
 
-fits("*", _)
+fits_name("*", _)
 
-fits(pattern, text) if pattern == text
+fits_name(pattern, name) if pattern == name
 
-# A prefix says nothing about a name that leads out of it again.
-fits(pattern, text) if {
+# A prefix says nothing about a name that leads out of it again, or that could be another one in disguise.
+fits_name(pattern, name) if {
+	is_below(pattern, name)
+	plain_name(name)
+	not contains(name, "..")
+}
+
+fits_uri("*", _)
+
+fits_uri(pattern, uri) if pattern == uri
+
+fits_uri(pattern, uri) if {
+	is_below(pattern, uri)
+	has_one_name(uri)
+}
+
+is_below(pattern, text) if {
 	endswith(pattern, "*")
 	startswith(text, trim_suffix(pattern, "*"))
-	stays_below(text)
-}
-
-stays_below(text) if {
-	not contains(text, "..")
-	not contains(text, `\`)
-	not encodes_a_step(text)
-}
-
-# Percent-encoded dot, slash, backslash, and the percent sign of a second encoding.
-encodes_a_step(text) if {
-	some code in ["%2e", "%2f", "%5c", "%25"]
-	contains(lower(text), code)
 }

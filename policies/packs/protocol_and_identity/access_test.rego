@@ -113,7 +113,29 @@ test_denies_a_uri_that_leads_out_of_a_prefix[uri] if {
 		"file:///project%5c..",
 		"file:///projects/a.txt",
 		"FILE:///project/a.txt",
+		"file:///project/./a.txt",
+		"file:///project/.\t./etc",
+		"file:///project/a\u0000",
+		"file:///project/a#b",
+		"file:///project//etc/passwd",
+		"file:///project/\u200b",
 	]
 	count(pack.allow) == 0 with input as read(uri)
 		with data.server_settings as settings([{"principals": ["*"], "resources": ["file:///project/*"]}])
+}
+
+test_denies_a_disguised_name_below_a_prefix[i] if {
+	access := settings([{"principals": ["*"], "tools": ["get_*"], "prompts": ["get_*"]}])
+	some i, name in ["get_issue\u200b", "get_\tissue", "get_issue\u0000", "get_issue ", "get_../x", "get_%2e", "\ufeffget_issue"]
+	count(pack.allow) == 0 with input as call_tool(name) with data.server_settings as access
+	count(pack.allow) == 0 with input as prompt(name) with data.server_settings as access
+	count(pack.allow) == 0 with input as item({"kind": "tool", "name": name}, "tools/call") with data.server_settings as access
+}
+
+test_allows_any_name_where_everything_is_permitted_or_it_is_named[pattern] if {
+	some pattern in ["*", "\u53d6\u5f97 (1)"]
+	count(pack.allow) == 1 with input as call_tool("\u53d6\u5f97 (1)")
+		with data.server_settings as settings([{"principals": ["*"], "tools": [pattern]}])
+	count(pack.allow) == 1 with input as read("\u53d6\u5f97 (1)")
+		with data.server_settings as settings([{"principals": ["*"], "resources": [pattern]}])
 }

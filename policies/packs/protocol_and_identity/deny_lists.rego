@@ -1,4 +1,5 @@
-# Denials that hold whatever another policy grants. Names are compared without case and outer white space, because some servers do so.
+# Denials that hold whatever another policy grants. Names are compared without case, because some servers do so; a name or URI that could
+# be another one in disguise is denied wherever a list restricts its kind.
 # No argument of a negated helper may be undefined (OPA evaluates arguments before the negation, and the rule would be silent): hence
 # helpers that read the settings themselves.
 package policies.protocol_and_identity
@@ -35,13 +36,26 @@ deny contains {"id": "protocol_and_identity/denied_prompt"} if {
 # custom:
 #   severity: medium
 deny contains {"id": "protocol_and_identity/denied_resource"} if {
-	some uri in named_uris
+	some uri in (named_uris | returned_uris)
 	not clear_resource(uri)
 }
 
 # METADATA
+# title: The name cannot be compared with the deny list
+# description: Control and format characters, outer white space and look-alike letters let one tool or prompt go by many names.
+# related_resources:
+#   - https://modelcontextprotocol.io/specification/2025-11-25/server/tools
+# custom:
+#   severity: medium
+deny contains {"id": "protocol_and_identity/ambiguous_name"} if {
+	input.target.kind in {"prompt", "tool"}
+	not names_unrestricted
+	not plain_target
+}
+
+# METADATA
 # title: The URI cannot be compared with deny_resources
-# description: Dot segments, backslashes or needless percent-encoding let one resource go by many names.
+# description: Dot segments, invisible characters, needless percent-encoding and the like let one resource go by many names.
 # related_resources:
 #   - https://www.rfc-editor.org/rfc/rfc3986#section-6
 # custom:
@@ -65,10 +79,8 @@ clear_tool if clear_of(settings.deny_tools, input.target.name)
 
 clear_prompt if clear_of(settings.deny_prompts, input.target.name)
 
-clear_resource(uri) if clear_of(settings.deny_resources, uri)
-
-clear_of(patterns, text) if {
-	folded := lower(trim_space(text))
+clear_of(patterns, name) if {
+	folded := lower(name)
 	every pattern in patterns {
 		not covers(lower(pattern), folded)
 	}
@@ -81,13 +93,30 @@ covers(pattern, folded) if {
 	startswith(folded, trim_suffix(pattern, "*"))
 }
 
-resources_unrestricted if count(settings.deny_resources) == 0
-
-# No dot segments, and no percent-encoded letter, digit, `-`, `.`, `/`, `\`, `_`, `~` or `%`.
-has_one_name(uri) if {
-	stays_below(uri)
-	not regex.match(`%(2[5def]|3[0-9]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9ae])`, lower(uri))
+# An exact URI also covers itself with a query or a slash behind it: many servers ignore both.
+clear_resource(uri) if {
+	folded := folded_uri(uri)
+	bare := trim_right(without_query(folded), "/")
+	every pattern in settings.deny_resources {
+		denied := folded_uri(pattern)
+		not covers(denied, folded)
+		trim_right(denied, "/") != bare
+	}
 }
+
+plain_target if plain_name(input.target.name)
+
+names_unrestricted if {
+	input.target.kind == "tool"
+	count(settings.deny_tools) == 0
+}
+
+names_unrestricted if {
+	input.target.kind == "prompt"
+	count(settings.deny_prompts) == 0
+}
+
+resources_unrestricted if count(settings.deny_resources) == 0
 
 # `input.target` is also that of a subscription and of a completion.
 named_uris contains input.target.uri if input.target.kind in {"resource", "template"}
@@ -95,3 +124,10 @@ named_uris contains input.target.uri if input.target.kind in {"resource", "templ
 named_uris contains input.mcp.params.uri if input.mcp.method == "notifications/resources/updated"
 
 named_uris contains uri if some uri in listened_uris
+
+# Reading a folder may return what is in it; tools and prompts embed resources.
+returned_uris contains content.uri if some content in input.mcp.result.contents
+
+returned_uris contains content.resource.uri if some content in input.mcp.result.content
+
+returned_uris contains message.content.resource.uri if some message in input.mcp.result.messages

@@ -50,12 +50,15 @@ opens if {
 
 opens if {
 	input.phase == "notification"
-	input.mcp.method != "notifications/resources/updated"
+	folded_method != "notifications/resources/updated"
 }
 
 # `tools/call_many`, or `Tools/Call` on a server that folds case, would use a target unseen.
 outside_known_namespaces if {
-	not split(folded_method, "/")[0] in {
+	plain_name(input.mcp.method)
+	namespace := split(trim_prefix(folded_method, "notifications/"), "/")[0]
+	not namespace in {
+		"",
 		"completion",
 		"elicitation",
 		"prompts",

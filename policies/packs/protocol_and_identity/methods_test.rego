@@ -58,8 +58,23 @@ test_denies_methods_that_would_use_a_target_unseen[method] if {
 	some method in [
 		"tools/call", "tools/call_many", "Tools/Call", " tools/call", "prompts/render", "resources/delete",
 		"sampling/createMessage", "elicitation/create", "roots/list", "completion/complete", "subscriptions/other", "tools",
+		"\ufefftools/call", "tools\u200b/call", "/tools/call", "", "tools/call\u0000", "\uff54ools/call",
 	]
 	count(pack.allow) == 0 with input as sent_by_client("request", method)
+		with data.server_settings as with_methods({"unknown_methods": "allow"})
+}
+
+test_denies_known_notifications_in_other_letters[method] if {
+	some method in [
+		"Notifications/Resources/Updated", "notifications/Elicitation/Complete", "notifications/tools/run", " notifications/resources/x",
+	]
+	count(pack.allow) == 0 with input as message("notification", "server_to_client", {"method": method})
+		with data.server_settings as with_methods({"unknown_methods": "allow", "methods_allow": ["Notifications/Resources/Updated"]})
+}
+
+test_allows_an_unknown_notification_when_the_settings_say_so if {
+	ids(pack.allow) == {"protocol_and_identity/unknown_method"}
+		with input as message("notification", "server_to_client", {"method": "notifications/acme/done"})
 		with data.server_settings as with_methods({"unknown_methods": "allow"})
 }
 

@@ -144,11 +144,12 @@ test_denies_listening_to_one_other_resource[name] if {
 }
 
 test_allows_completion_for_what_may_be_used[name] if {
-	some name, ref in {
-		"prompt": {"type": "ref/prompt", "name": "summary"},
-		"template": {"type": "ref/resource", "uri": "notes://a/{id}"},
+	some name, [ref, target] in {
+		"prompt": [{"type": "ref/prompt", "name": "summary"}, {"kind": "prompt", "name": "summary"}],
+		"resource": [{"type": "ref/resource", "uri": "notes://a/1"}, {"kind": "resource", "uri": "notes://a/1"}],
+		"template": [{"type": "ref/resource", "uri": "notes://a/{id}"}, {"kind": "template", "uri": "notes://a/{id}"}],
 	}
-	ids(pack.allow) == {"protocol_and_identity/completion"} with input as complete(ref, {})
+	ids(pack.allow) == {"protocol_and_identity/completion"} with input as complete(ref, target)
 		with data.server_settings as settings([{"principals": ["*"], "prompts": ["summary"], "resources": ["notes://a/*"]}])
 }
 

@@ -8,14 +8,29 @@ asked contains own_question
 # The client's answer to a legacy request: the settings may have changed since it was asked.
 asked contains kind_of(input.mcp.request.method, answered_mode, answered_url)
 
-# 2026-07-28: a result that needs input first, also that of tasks/get.
+# 2026-07-28: a result that needs input first, also that of tasks/get and the result that a finished task holds.
 asked contains kind if some kind in input_kinds(input.mcp.result.inputRequests)
+
+asked contains kind if some kind in input_kinds(input.mcp.result.result.inputRequests)
 
 # The same, in the notification of a task.
 asked contains kind if some kind in input_kinds(input.mcp.params.inputRequests)
 
-# 2025-11-25: an error that sends the user to a URL before the call can be made again.
+asked contains kind if some kind in input_kinds(input.mcp.params.result.inputRequests)
+
+# 2025-11-25: an error that sends the user to a URL before the call can be made again; a failed task holds the error of its request.
+# Whoever reads the list of URLs may not look at the code.
 asked contains "url_elicitation" if input.mcp.error.code == -32042
+
+asked contains "url_elicitation" if input.mcp.error.data.elicitations != []
+
+asked contains "url_elicitation" if input.mcp.result.error.code == -32042
+
+asked contains "url_elicitation" if input.mcp.result.error.data.elicitations != []
+
+asked contains "url_elicitation" if input.mcp.params.error.code == -32042
+
+asked contains "url_elicitation" if input.mcp.params.error.data.elicitations != []
 
 asked contains "url_elicitation" if elicitation_complete
 

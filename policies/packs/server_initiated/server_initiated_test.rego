@@ -124,12 +124,39 @@ test_denies_input_of_an_unknown_kind[name] if {
 	ids(pack.deny) == {"server_initiated/unknown_input"} with input as task_needs_input(requests) with data.server_settings as all_allowed
 }
 
-test_denies_an_error_that_sends_the_user_away if {
-	ids(pack.deny) == {"server_initiated/url_elicitation"} with input as needs_url with data.server_settings as settings({})
+finished_task(result) := message("response", "server_to_client", {"kind": "result", "method": "tasks/get", "result": result})
+
+news_of_a_task(params) := message("notification", "server_to_client", {
+	"kind": "notification",
+	"method": "notifications/tasks",
+	"params": params,
+})
+
+test_denies_a_question_in_the_result_of_a_task[name] if {
+	some name, [requests, setting] in embedded
+	task := {"taskId": "1", "status": "completed", "result": {"resultType": "input_required", "inputRequests": requests}}
+	permitted := settings({setting: "allow", "roots": "allow"})
+	every sent in [finished_task(task), news_of_a_task(task)] {
+		$"server_initiated/{setting}" in ids(pack.deny) with input as sent with data.server_settings as settings({})
+		count(pack.deny) == 0 with input as sent with data.server_settings as permitted
+	}
 }
 
-test_allows_an_error_that_sends_the_user_away_when_urls_are_allowed if {
-	count(pack.deny) == 0 with input as needs_url with data.server_settings as settings({"url_elicitation": "allow"})
+errors_with_url := {
+	"by its code": {"code": -32042, "message": "x"},
+	"by its data": {"code": -32000, "message": "x", "data": {"elicitations": [{"mode": "url", "url": "https://x.test"}]}},
+	"by odd data": {"code": -32000, "message": "x", "data": {"elicitations": {"url": "https://x.test"}}},
+	"by both": needs_url.mcp.error,
+}
+
+test_denies_an_error_that_sends_the_user_away[name] if {
+	some name, error in errors_with_url
+	task := {"taskId": "1", "status": "failed", "error": error}
+	plain_error := object.union(needs_url, {"mcp": {"error": error}})
+	every sent in [plain_error, finished_task(task), news_of_a_task(task)] {
+		ids(pack.deny) == {"server_initiated/url_elicitation"} with input as sent with data.server_settings as settings({})
+		count(pack.deny) == 0 with input as sent with data.server_settings as settings({"url_elicitation": "allow"})
+	}
 }
 
 test_denies_the_answer_to_a_question_that_is_no_longer_allowed[name] if {
@@ -188,6 +215,9 @@ test_allows_everything_else_without_a_word[name] if {
 	some name, sent in {
 		"plain result": message("response", "server_to_client", {"kind": "result", "method": "tools/call", "result": {"content": []}}),
 		"plain error": message("response", "server_to_client", {"kind": "error", "method": "tools/call", "error": {"code": -32602}}),
+		"error without URLs": message("response", "server_to_client", {"kind": "error", "error": {"code": 1, "data": {"elicitations": []}}}),
+		"failed task": finished_task({"taskId": "1", "status": "failed", "error": {"code": -32603, "message": "x", "data": "elicitations"}}),
+		"finished task": news_of_a_task({"taskId": "1", "status": "completed", "result": {"content": []}}),
 		"plain call": message("request", "client_to_server", {"method": "tools/call", "params": {"name": "sampling/createMessage"}}),
 		"sampling sent by the client": message("request", "client_to_server", {"method": "sampling/createMessage"}),
 		"nested look-alike": message("response", "server_to_client", {"kind": "result", "result": {"structuredContent": {"inputRequests": "x"}}}),
