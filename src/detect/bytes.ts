@@ -56,5 +56,12 @@ export function isLabelled(text: Buffer, start: number, label: RegExp): boolean 
   if (from === start) return false;
   // A word cut in half at the window's edge could look like a label ("…notssn").
   if (from === least) while (from < start && isAlphanumeric(text[from])) from += 1;
+  // Text full of numbers asks this for each of them, and no label is without a letter.
+  if (!hasLetter(text, from, start)) return false;
   return label.test(text.toString("utf8", from, start).replaceAll(CAMEL, "$1 $2").replaceAll("_", " ").toLowerCase());
+}
+
+function hasLetter(text: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) if (isLetter(text[at])) return true;
+  return false;
 }

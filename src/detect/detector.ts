@@ -18,6 +18,14 @@ export interface Match {
 }
 
 /**
+ * How many more hits may be checked at some cost (microseconds each) and turn out to be nothing. One count for all detectors of a
+ * message: text full of near misses would hold everybody's messages up. Below 0 it was too many, and a search may have stopped early.
+ */
+export interface Misses {
+  left: number;
+}
+
+/**
  * One kind of sensitive data. `find` does the work on texts that passed the gate.
  *
  * `gate` is a coarse RE2 pattern that matches every text in which `find` could find anything (a property test holds it to that).
@@ -38,8 +46,8 @@ export interface Detector {
   /** Where the format is written down. */
   readonly source: string;
   readonly gate: string;
-  /** Matches in order, without overlaps; stops after `limit` of them. */
-  find(text: Buffer, limit: number): Match[];
+  /** Matches in order, without overlaps; stops after `limit` of them, or when there are no more `misses`. */
+  find(text: Buffer, limit: number, misses: Misses): Match[];
 }
 
 /** A match placed in a message. Frozen; carries no value. */

@@ -95,6 +95,16 @@ describe("the limit", () => {
     expect(capped).toBe(true);
   });
 
+  test.each(["eyJhbGciOiJI.a.b ", "a@b.zzzzq ", "DE00 3704 0044 0532 0130 01 ", `ghp_${"x".repeat(36)} `, "-----BEGIN PRIVATE KEY----- "])(
+    "is reached as well when there are too many near misses: %s",
+    (piece) => {
+      const detectMany = createDetect({ maxFindings: 1000 });
+      expect(detectMany(documentOf(JSON.stringify([piece.repeat(25_000)])))).toMatchObject({ list: [], capped: true });
+      const some = detectMany(documentOf(JSON.stringify([`${piece.repeat(5000)} a@b.com`])));
+      expect([some.capped, some.list.map(({ kind }) => kind)]).toEqual([false, ["email"]]);
+    },
+  );
+
   test("is reached as well when the paths are too long together", () => {
     const texts = Array.from({ length: 40 }, () => '"a@b.com"').join(",");
     const { list, capped } = createDetect({ maxFindings: 1000 })(documentOf(`{"${"k".repeat(10_000)}":[${texts}]}`));

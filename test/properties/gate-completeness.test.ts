@@ -74,7 +74,7 @@ const shape = ({ kind, on, rawStart, rawEnd, start, end, score }: Finding) => ({
 function searchUngated(document: JsonDocument): object[] {
   const walked = walkText(document);
   const hits = DETECTORS.flatMap((detector) =>
-    detector.find(walked.text, Number.POSITIVE_INFINITY).map((match) => ({ ...match, detector })),
+    detector.find(walked.text, Number.POSITIVE_INFINITY, { left: Number.POSITIVE_INFINITY }).map((match) => ({ ...match, detector })),
   );
   const placer = new Placer(document, walked);
   return resolveOverlaps(hits).map(({ detector, score, start, end }) => {

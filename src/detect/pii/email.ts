@@ -4,7 +4,7 @@
  */
 import { parse } from "tldts";
 import { BELONGS, isAlphanumeric } from "../bytes.ts";
-import type { Detector, Match } from "../detector.ts";
+import type { Detector, Match, Misses } from "../detector.ts";
 
 /** RFC 5321 section 4.5.3.1. */
 const MAX_LOCAL = 64;
@@ -46,17 +46,17 @@ export const email: Detector = {
   label: "EMAIL",
   source: "RFC 5321 section 4.1.2, RFC 6531 for other scripts; https://publicsuffix.org",
   gate: "[^\\s@]@[^\\s@]",
-  find(text, limit) {
+  find(text, limit, misses) {
     const matches: Match[] = [];
-    for (let at = text.indexOf(AT); at !== -1 && matches.length < limit; at = text.indexOf(AT, at + 1)) {
-      const match = addressAround(text, at, matches.at(-1)?.end ?? 0);
+    for (let at = text.indexOf(AT); at !== -1 && matches.length < limit && misses.left >= 0; at = text.indexOf(AT, at + 1)) {
+      const match = addressAround(text, at, matches.at(-1)?.end ?? 0, misses);
       if (match !== undefined) matches.push(match);
     }
     return matches;
   },
 };
 
-function addressAround(text: Buffer, at: number, floor: number): Match | undefined {
+function addressAround(text: Buffer, at: number, floor: number, misses: Misses): Match | undefined {
   const start = localStart(text, at, floor);
   if (start === at) return undefined;
   const hosts = hostsFrom(text, at + 1);
@@ -67,7 +67,11 @@ function addressAround(text: Buffer, at: number, floor: number): Match | undefin
     if (score > 0) return { start, end: endOf(at, host), score, domain };
   }
   const [whole] = hosts;
-  if (whole === undefined || !DISGUISED.test(whole)) return undefined;
+  if (whole === undefined) return undefined;
+  if (!DISGUISED.test(whole)) {
+    misses.left -= 1;
+    return undefined;
+  }
   return { start, end: endOf(at, whole), score: 0.6, domain: whole.toLowerCase() };
 }
 

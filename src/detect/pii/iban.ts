@@ -3,7 +3,7 @@
  */
 import { getCountrySpecifications, isValidIBAN } from "ibantools";
 import { continuesWord, isAlphanumeric, isDigit, isLetter, nextDigit } from "../bytes.ts";
-import type { Detector, Match } from "../detector.ts";
+import type { Detector, Match, Misses } from "../detector.ts";
 
 const SPACE = 0x20;
 const HYPHEN = 0x2d;
@@ -19,13 +19,13 @@ export const iban: Detector = {
   label: "IBAN",
   source: "ISO 13616; https://www.swift.com/standards/data-standards/iban-international-bank-account-number",
   gate: `(?i:${[...LENGTHS.keys()].join("|")})[0-9]{2}[ -]?[0-9A-Za-z]{2}`,
-  find(text, limit) {
+  find(text, limit, misses) {
     const matches: Match[] = [];
     // Two letters, two digits: look for the first digit, and go back.
-    for (let at = nextDigit(text, 3); at < text.length && matches.length < limit; ) {
+    for (let at = nextDigit(text, 3); at < text.length && matches.length < limit && misses.left >= 0; ) {
       const start = at - 2;
       const begins = isDigit(text[at + 1]) && isLetter(text[at - 1]) && isLetter(text[start]) && !continuesWord(text, start);
-      const match = begins ? accountAt(text, start) : undefined;
+      const match = begins ? accountAt(text, start, misses) : undefined;
       if (match !== undefined) matches.push(match);
       at = nextDigit(text, match?.end ?? at + 1);
     }
@@ -33,7 +33,7 @@ export const iban: Detector = {
   },
 };
 
-function accountAt(text: Buffer, start: number): Match | undefined {
+function accountAt(text: Buffer, start: number, misses: Misses): Match | undefined {
   const country = text.toString("latin1", start, start + 2).toUpperCase();
   const length = LENGTHS.get(country);
   if (length === undefined) return undefined;
@@ -48,7 +48,9 @@ function accountAt(text: Buffer, start: number): Match | undefined {
   if (isAlphanumeric(text[end])) return undefined;
   account = account.toUpperCase();
   // The cheap check first: the library's costs microseconds, and text can be full of candidates.
-  return isMod97(account) && isValidIBAN(account) ? { start, end, score: 0.98, country } : undefined;
+  if (isMod97(account) && isValidIBAN(account)) return { start, end, score: 0.98, country };
+  misses.left -= 1;
+  return undefined;
 }
 
 /** ISO 7064 mod 97-10, letters as 10 to 35, the first four characters moved to the end. */
