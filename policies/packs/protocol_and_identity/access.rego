@@ -96,6 +96,7 @@ fits_uri(pattern, uri) if {
 }
 
 is_below(pattern, text) if {
+	pattern != "*"
 	endswith(pattern, "*")
 	startswith(text, trim_suffix(pattern, "*"))
 }
