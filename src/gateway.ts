@@ -61,7 +61,7 @@ interface Lasting {
   readonly keys: RedactionKeys;
   readonly ownAnswers: OwnAnswers;
   /** The judging stages of the newest configuration: messages on streams that were open before a reload are judged by them too. */
-  readonly newest: Judgement;
+  readonly newest: () => Judgement;
 }
 
 /** What a reload replaces, as one. */
@@ -75,6 +75,7 @@ interface Current {
 }
 
 const JUDGE_MS = 5_000;
+const ticks = (): number => performance.now();
 const CLOSE_GRACE_MS = 5_000;
 
 /** Starts serving. Fails with everything that is wrong, and then nothing listens. */
@@ -88,22 +89,16 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       startProblem(config, "audit/file", `The audit file ${config.audit.file} cannot be opened (${audit.failure.detail ?? ""}).`),
     ]);
   let current: Current | undefined;
-  const newest = (): Judgement => {
-    if (current === undefined) throw new Fault({ code: "ERR_NO_POLICY" });
-    return current.judgement;
-  };
   const lasting: Lasting = {
-    store: new MemoryStore(Date.now),
+    store: new MemoryStore(ticks),
     sink: audit.value,
     metrics: new Metrics({ process: true }),
     log,
     keys: { hmac: randomBytes(32) },
     ownAnswers: new OwnAnswers(log),
-    newest: {
-      detect: (...args) => newest().detect(...args),
-      enrich: (...args) => newest().enrich(...args),
-      decide: (...args) => newest().decide(...args),
-      enforce: (...args) => newest().enforce(...args),
+    newest: () => {
+      if (current === undefined) throw new Fault({ code: "ERR_NO_POLICY" });
+      return current.judgement;
     },
   };
 
@@ -124,7 +119,9 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     hosts: { check: (host, origin) => (hosts === undefined ? fail({ code: "ERR_HOST" }) : hosts.check(host, origin)) },
     log,
   });
-  const listening = await listen(config, app);
+  const listening = await listen(config, app, (fault) => {
+    log.error({ fault: faultName(fault) }, "the listener is in trouble");
+  });
   if (!listening.ok) {
     lasting.sink.close();
     return listening;
@@ -180,12 +177,12 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
     log,
     screenText,
     clock: Date.now,
-    ticks: () => performance.now(),
+    ticks,
   });
-  const conversation = new Conversation(store, limits, Date.now);
+  const conversation = new Conversation(store, limits, Date.now, ticks);
   const admission = new Admission({ authenticator: createAuthenticator(config.authn), hosts, store, recorder, clock: Date.now });
   const forwarder = new Forwarder(config.limits);
-  const hop: ForwardParts = { forwarder, limits, consumed: (exchange) => admission.consumed(exchange) };
+  const hop: ForwardParts = { forwarder, limits };
   const exits = new Exits({
     recorder,
     conversation,
@@ -230,9 +227,14 @@ function sessionIn(headers: readonly string[]): string | undefined {
 }
 
 /** Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs. */
-async function listen(config: Config, app: (request: never, response: never) => void): Promise<Result<Server, Problem[]>> {
+async function listen(
+  config: Config,
+  app: (request: never, response: never) => void,
+  onError: (fault: Error) => void,
+): Promise<Result<Server, Problem[]>> {
   const options = {
     requestTimeout: config.limits.body_ms,
+    connectionsCheckingInterval: Math.min(30_000, Math.max(100, config.limits.body_ms / 4)),
     headersTimeout: config.limits.body_ms,
     maxHeaderSize: 32_768,
     insecureHTTPParser: false,
@@ -256,6 +258,8 @@ async function listen(config: Config, app: (request: never, response: never) => 
       );
     });
     server.listen(config.listen.port, config.listen.host, () => {
+      // Running out of descriptors, say, must not end the process.
+      server.on("error", onError);
       resolve(ok(server));
     });
   });

@@ -53,6 +53,7 @@ export interface Judge {
 }
 
 const JUDGE_MS = 30_000;
+const ticks = (): number => performance.now();
 const PLAIN_CALL = Buffer.from('{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{"name":"tool","arguments":{}}}');
 
 /** Loads the policy of a configuration for judging. */
@@ -60,17 +61,17 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
   const loaded = await loadPolicy(config, options);
   if (!loaded.ok) return loaded;
   const limits = jsonLimits(config);
-  const store = new MemoryStore(Date.now);
+  const store = new MemoryStore(ticks);
   const detect = createDetect({ maxFindings: config.limits.findings });
   const keys = { hmac: randomBytes(32) };
-  const conversation = new Conversation(store, limits, Date.now);
+  const conversation = new Conversation(store, limits, Date.now, ticks);
   const judgement = guarded(createJudgement({ config, limits, policy: loaded.value, detect, store, keys }));
   const screening: Screening = {
     limits,
     conversation,
-    judgement,
+    judgement: () => judgement,
     judgeMs: JUDGE_MS,
-    recorder: { ticks: () => performance.now(), message: (_transaction, outcome) => outcome },
+    recorder: { ticks, message: (_transaction, outcome) => outcome },
   };
 
   return ok({
@@ -92,6 +93,8 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
         userAgent: undefined,
         session: undefined,
         ...standing(message.value, asked.value),
+        consumed: [],
+        paramHeaders: [],
         headers: {},
       };
       const answers = message.value.kind === "result" || message.value.kind === "error";

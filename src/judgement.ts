@@ -8,7 +8,7 @@ import type { Enforcer } from "./enforce/list.ts";
 import type { RedactionKeys } from "./enforce/redact.ts";
 import { enrich } from "./enrich/enrich.ts";
 import { createMoment } from "./enrich/moment.ts";
-import { itemInput, messageInput } from "./enrich/policy-input.ts";
+import { type InputOptions, itemInput, messageInput } from "./enrich/policy-input.ts";
 import { Fault } from "./errors.ts";
 import type { JsonLimits } from "./mcp/json.ts";
 import type { MessageTarget } from "./mcp/methods.ts";
@@ -30,23 +30,28 @@ export interface JudgementParts {
 export function createJudgement(parts: JudgementParts): Judgement {
   const { config, policy, detect, store, limits, keys } = parts;
   const moment = createMoment(config.time_zone);
+  const options = ({ exchange, now }: Transaction): InputOptions => {
+    const server = config.servers.get(exchange.server.name);
+    if (server === undefined) throw new Fault({ code: "ERR_SERVER_UNKNOWN", detail: "a reload took the server out of the configuration" });
+    return { policyText: config.limits.policy_text, now: moment(now), server };
+  };
   return {
     detect: async (transaction) => detect(transaction.message.document),
     enrich: (transaction, findings) => enrich(transaction, findings.list, store),
     decide: async (transaction, facts, findings) => {
-      const input = messageInput(transaction, facts, findings, { policyText: config.limits.policy_text, now: moment(transaction.now) });
+      const input = messageInput(transaction, facts, findings, options(transaction));
       if (!input.ok) throw new Fault(input.failure);
       return policy.decide(input.value, context(transaction, facts.phase, facts.target));
     },
     enforce: async (transaction, facts, findings, decision) => {
-      const now = moment(transaction.now);
+      const itemOptions = options(transaction);
       const enforcer: Enforcer = {
         detect,
         store,
         limits,
         keys,
         decideItem: (known, item) =>
-          policy.decide(itemInput(transaction, known, item, now), context(transaction, "list_item", item.target)),
+          policy.decide(itemInput(transaction, known, item, itemOptions), context(transaction, "list_item", item.target)),
       };
       return conclude(enforcer, transaction, facts, findings, decision);
     },

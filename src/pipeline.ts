@@ -10,20 +10,28 @@
  * Must not know how a stage does its work.
  */
 import { denialAnswer } from "./enforce/denial.ts";
-import type { Result } from "./errors.ts";
+import { Fault, type Result } from "./errors.ts";
 import type { Call, Hop } from "./http/call.ts";
 import type { Message } from "./mcp/message.ts";
 import { readEvent, readMessage } from "./mcp/read-message.ts";
 import { rebuild, type SseEvent, withoutData } from "./mcp/sse.ts";
 import { failureOf, type Screening, type Stages, within } from "./stages.ts";
-import { type Outcome, type Transaction, withheld } from "./transaction.ts";
+import { type Asked, type Outcome, type Transaction, withheld } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import { eachEvent } from "./upstream/events.ts";
 
 const NOTHING = Buffer.alloc(0);
 
-/** Carries one HTTP request of a client to its server, and the answer back. */
+/** Carries one HTTP request of a client to its server, and the answer back. A fault on the way ends the call, on record. */
 export async function carry(stages: Stages, call: Call): Promise<void> {
+  try {
+    await convey(stages, call);
+  } catch (fault) {
+    stages.exits.refuse(call, failureOf(fault));
+  }
+}
+
+async function convey(stages: Stages, call: Call): Promise<void> {
   const { admission, conversation, exits } = stages;
   const caller = await admission.admit(call);
   if (!caller.ok) return exits.refuse(call, caller.failure);
@@ -59,6 +67,8 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
     case "json": {
       const message = await readMessage(body, stages.limits);
       if (!message.ok) return exits.fault(hop, message.failure, answer.value);
+      if (message.value.method !== undefined)
+        return exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: "a call where an answer is due" }, answer.value);
       // Where no message waits, only a refusal comes as JSON (`classify`): it answers the HTTP request itself.
       const asked = hop.asked ?? { id: undefined, request: { method: hop.call.method, message: undefined }, open: false };
       const bytes = await deliver(stages, { ...hop, asked }, message.value);
@@ -68,7 +78,11 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
     }
     case "events": {
       reply.startEvents(headers);
-      const broken = await eachEvent(body, stages.maxEventBytes, async (event) => reply.write(await deliverEvent(stages, hop, event)));
+      const broken = await eachEvent(body, stages.maxEventBytes, async (event) => {
+        // What comes after the client has left goes nowhere: it is not judged, so that no record says it was let pass.
+        if (hop.call.gone.aborted) throw new Fault({ code: "ERR_CLIENT_GONE" });
+        await reply.write(await deliverEvent(stages, hop, event));
+      });
       return exits.end(hop, broken);
     }
   }
@@ -95,7 +109,7 @@ async function deliver(stages: Stages, hop: Hop, message: Message): Promise<Buff
   const { conversation, exits } = stages;
   const transaction = await conversation.begin(hop.exchange, "server_to_client", message, hop.asked);
   const outcome = await screen(stages, transaction);
-  const bytes = outcome.bytes ?? errorInPlaceOfAnswer(transaction, outcome);
+  const bytes = outcome.bytes ?? errorInPlaceOfAnswer(transaction, outcome, hop.asked);
   if (bytes !== undefined) await conversation.passed(transaction, hop.asked);
   // Never an error for the server's id on the client's stream: the two sides' ids are two namespaces.
   else if (message.kind === "request") exits.answerServer(hop, transaction, outcome);
@@ -117,7 +131,7 @@ export async function screen(stages: Screening, transaction: Transaction): Promi
 async function judge(stages: Screening, transaction: Transaction): Promise<Outcome> {
   const { kind } = transaction.message;
   if ((kind === "result" || kind === "error") && transaction.answers === undefined) return withheld(transaction, { code: "ERR_UNASKED" });
-  const { judgement } = stages;
+  const judgement = stages.judgement();
   const findings = await judgement.detect(transaction);
   const facts = await judgement.enrich(transaction, findings);
   const decision = await judgement.decide(transaction, facts, findings);
@@ -125,7 +139,8 @@ async function judge(stages: Screening, transaction: Transaction): Promise<Outco
 }
 
 /** A peer that waits for an answer gets one, whichever side it is on. Undefined when nobody waits. */
-function errorInPlaceOfAnswer(transaction: Transaction, outcome: Outcome): Buffer | undefined {
-  const { message, answers, exchange } = transaction;
-  return answers === undefined ? undefined : denialAnswer(message.id, answers.method, exchange.era, outcome);
+function errorInPlaceOfAnswer({ message, answers, exchange }: Transaction, outcome: Outcome, asked?: Asked): Buffer | undefined {
+  if (answers === undefined) return undefined;
+  const id = message.id === undefined || message.id.raw === "null" ? asked?.id : message.id;
+  return denialAnswer(id, answers.method, exchange.era, outcome);
 }

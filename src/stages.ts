@@ -30,7 +30,8 @@ export interface Judgement {
 export interface Screening {
   readonly limits: JsonLimits;
   readonly conversation: Conversation;
-  readonly judgement: Judgement;
+  /** The judging stages of the newest configuration: asked for once a message, also on streams that are older. */
+  readonly judgement: () => Judgement;
   /** Longest time that judging one message may take, in milliseconds. */
   readonly judgeMs: number;
   readonly recorder: Pick<Recorder, "message" | "ticks">;

@@ -2,6 +2,7 @@
  * The facts about one HTTP exchange and about one message in it. Written once, never pooled, never changed: each stage of the
  * pipeline adds its own result beside them.
  */
+import type { CredentialHeader } from "./authn/authenticator.ts";
 import type { ServerConfig } from "./config/config.ts";
 import type { ErrorCode, Failure } from "./errors.ts";
 import type { Findings } from "./detect/detector.ts";
@@ -24,6 +25,10 @@ export interface Exchange {
   readonly session: string | undefined;
   readonly era: Era;
   readonly revision: string | undefined;
+  /** Headers that held Sluice's own credential and must never be forwarded. */
+  readonly consumed: readonly CredentialHeader[];
+  /** The client's `Mcp-Param-*` headers, as a flat list: they say again what arguments say. */
+  readonly paramHeaders: readonly string[];
   /** Request headers that policy may read. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -39,6 +44,8 @@ export interface Transaction {
   readonly answers: AnsweredRequest | undefined;
   /** Unix milliseconds at which the message was complete. */
   readonly now: number;
+  /** The same moment on a clock that nobody sets: what limits and ages are measured with. */
+  readonly ticks: number;
 }
 
 /** A request, as far as its answer needs it. */

@@ -60,7 +60,7 @@ export class Recorder {
     } catch (fault) {
       // What cannot be described is not let through, and is on record all the same.
       final = withheld(transaction, { code: "ERR_AUDIT", detail: `record: ${faultName(fault)}` });
-      record = this.#messageRecord(transaction, final, elapsed);
+      record = this.#bareRecord(transaction, final);
     }
     if (!this.#write(record)) final = withheld(transaction, { code: "ERR_AUDIT" });
     const method = transaction.message.method ?? transaction.answers?.method;
@@ -166,6 +166,20 @@ export class Recorder {
       bytes_out: outcome.bytes?.length ?? 0,
       latency_us: Math.round(elapsedMs * 1000),
       ...(decision === undefined ? {} : { revision: decision.revision }),
+    };
+  }
+
+  /** What is on record of a message that cannot be described. */
+  #bareRecord({ exchange, direction, decisionId, message }: Transaction, { effect, reason, detail }: Outcome): AuditRecord {
+    return {
+      ...this.#exchangeHead(exchange, decisionId),
+      direction,
+      kind: "message",
+      message_kind: message.kind,
+      effect,
+      ...(reason === undefined ? {} : { reason }),
+      ...(detail === undefined ? {} : { detail }),
+      rules: [],
     };
   }
 

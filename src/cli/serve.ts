@@ -9,7 +9,7 @@ import type { Problem } from "../config/problem.ts";
 import { type Result, ok } from "../errors.ts";
 import type { Gateway } from "../gateway.ts";
 import { stopSignal } from "./stop-signal.ts";
-import { EXIT, type ExitCode, printProblems, type Streams } from "./streams.ts";
+import { EXIT, type ExitCode, outliveReaders, printProblems, type Streams } from "./streams.ts";
 
 export interface ServeOptions {
   readonly config?: string;
@@ -40,6 +40,7 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
     return EXIT.usage;
   }
   const gateway = started.value;
+  outliveReaders(streams);
   const stopReloading = reloadOnHangUp(gateway, config, load, streams);
   stdout.write(connectLines(config, gateway.url));
   await stopped;

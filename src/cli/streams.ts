@@ -12,6 +12,14 @@ export interface Streams {
   readonly stderr: Writable;
 }
 
+/** For commands that serve: whoever read their output may leave (a closed pipe), and they go on. */
+export function outliveReaders({ stdout, stderr }: Streams): void {
+  for (const stream of [stdout, stderr]) {
+    stream.removeAllListeners("error");
+    stream.on("error", () => {});
+  }
+}
+
 /** Fine; the command found something (a denied message, a wrong policy); wrong usage or configuration. */
 export const EXIT = { fine: 0, found: 1, usage: 2 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -5,6 +5,8 @@
 import type { Findings } from "../detect/detector.ts";
 import { flowOf, type Facts } from "../enrich/enrich.ts";
 import type { ErrorCode, Failure } from "../errors.ts";
+import { paramHeadersStillTrue } from "../mcp/headers.ts";
+import { readWholeMessage } from "../mcp/read-message.ts";
 import { join } from "../policy/lattice.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { Store } from "../state/store.ts";
@@ -54,6 +56,8 @@ export async function conclude(
   };
   const enforced = await enforce(work);
   if (!enforced.ok) return failed(passed, enforced.failure);
+  const untrue = paramHeadersFault(enforcer, transaction, enforced.value);
+  if (untrue !== undefined) return failed(passed, untrue);
   const filtered = await filterList(enforcer, transaction, facts, work, enforced.value);
   if (!filtered.ok) return failed(passed, filtered.failure);
 
@@ -71,6 +75,16 @@ export async function conclude(
 }
 
 const REASONS = { error: "ERR_DECISION", deny: "ERR_DENIED", hold: "ERR_HELD" } as const satisfies Record<string, ErrorCode>;
+
+/** A header that still says what was taken out of the arguments would carry it upstream. */
+function paramHeadersFault({ limits }: Enforcer, { exchange, message }: Transaction, bytes: Buffer): Failure | undefined {
+  if (exchange.paramHeaders.length === 0 || bytes === message.document.bytes || message.kind !== "request") return undefined;
+  const final = readWholeMessage(bytes, limits);
+  if (!final.ok) return { code: "ERR_ENFORCE", detail: "the changed message cannot be read" };
+  return paramHeadersStillTrue(exchange.paramHeaders, final.value)
+    ? undefined
+    : { code: "ERR_HEADER_MISMATCH", detail: "an Mcp-Param header no longer matches the changed arguments" };
+}
 
 type Passed = Pick<Outcome, "decisionId" | "decision" | "findings">;
 
@@ -90,7 +104,7 @@ async function consumeLimits(
   decision: Decision,
 ): Promise<{ rules: string[]; retryAfter: number } | undefined> {
   if (decision.limits.length === 0 || facts.phase === "response") return undefined;
-  const consumed = await store.consume(decision.limits, transaction.now, flowOf(transaction.exchange));
+  const consumed = await store.consume(decision.limits, transaction.ticks, flowOf(transaction.exchange));
   if (consumed.granted) return undefined;
   const rules = decision.limits.filter((limit) => limit.key === consumed.key).map((limit) => limit.rule);
   return { rules, retryAfter: Math.max(1, Math.ceil(consumed.retry_after_s)) };

@@ -32,7 +32,7 @@ export interface Facts {
  * are one, and so are the addresses of an IPv6 network, which any host in it can choose among.
  */
 export function flowOf({ principal, ip }: Exchange): string {
-  return principal.method === "anonymous" ? `anonymous\n${networkOf(ip)}` : principal.id;
+  return principal.method === "anonymous" ? `\u0000${networkOf(ip)}` : principal.id;
 }
 
 function networkOf(ip: string): string {
@@ -48,7 +48,7 @@ function networkOf(ip: string): string {
 
 /** The scope in which a server's definitions are remembered: lists differ between principals. */
 export function catalogueOf(exchange: Exchange): string {
-  return `${exchange.server.name}\n${exchange.principal.id}`;
+  return `${exchange.server.name}\u0000${exchange.principal.id}`;
 }
 
 export function targetKey(target: MessageTarget): string {
@@ -56,13 +56,13 @@ export function targetKey(target: MessageTarget): string {
 }
 
 export async function enrich(transaction: Transaction, findings: readonly Finding[], store: Store): Promise<Facts> {
-  const { exchange, message, answers, now } = transaction;
+  const { exchange, message, answers, ticks } = transaction;
   const flow = flowOf(exchange);
   const answer = message.kind === "result" || message.kind === "error";
   const target = answer ? (answers?.message === undefined ? undefined : targetOf(answers.message)) : targetOf(message);
   const [labels, counters, definition] = await Promise.all([
     store.labels(flow),
-    store.counters(flow, now),
+    store.counters(flow, ticks),
     target === undefined ? undefined : store.definition(catalogueOf(exchange), targetKey(target)),
   ]);
   const urls = findUrls(message.document, FACTS_CAP);

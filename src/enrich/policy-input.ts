@@ -2,6 +2,7 @@
  * Writes the policy input of one message, or of one entry of a list, as the bytes that the engine reads. What stood in the message is
  * copied from its bytes, never re-serialised: policy reads exactly what is forwarded. Must not gather facts.
  */
+import type { ServerConfig } from "../config/config.ts";
 import type { Finding, Findings } from "../detect/detector.ts";
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import type { MessageTarget } from "../mcp/methods.ts";
@@ -22,6 +23,8 @@ export interface InputOptions {
   /** `limits.policy_text`, in bytes. */
   readonly policyText: number;
   readonly now: Now;
+  /** The server as the newest configuration has it: the exchange may be older. */
+  readonly server: ServerConfig;
 }
 
 /** One entry of a list result, judged on its own. */
@@ -52,23 +55,25 @@ export function messageInput(transaction: Transaction, facts: Facts, findings: F
   const request = answers?.message;
   const params =
     request === undefined || request.payload === ABSENT ? undefined : withinLimit(request.document, request.payload, options.policyText);
+  if (params === null) return fail({ code: "ERR_TOO_LARGE", detail: "the request that is answered is too large to judge its answer" });
+  const omitted = [...(body?.omitted ?? []), ...(params?.omitted ?? []).map((pointer) => `/request${pointer}`)];
   const mcp = {
     ...(transaction.exchange.revision === undefined ? {} : { revision: transaction.exchange.revision }),
     ...(facts.method === undefined ? {} : { method: facts.method }),
     kind: message.kind,
     ...(message.id === undefined ? {} : { id: new Verbatim(message.id.raw) }),
     ...(body === undefined ? {} : { [member]: new Verbatim(body.bytes) }),
-    ...(body === undefined || body.omitted.length === 0 ? {} : { omitted: body.omitted }),
+    ...(omitted.length === 0 ? {} : { omitted }),
     ...(answers === undefined
       ? {}
       : {
-          request: { method: answers.method, ...(params === undefined || params === null ? {} : { params: new Verbatim(params.bytes) }) },
+          request: { method: answers.method, ...(params === undefined ? {} : { params: new Verbatim(params.bytes) }) },
         }),
   };
   const definition = facts.definition === undefined ? undefined : new Verbatim(facts.definition);
   return ok(
     writer({
-      ...common(transaction, facts, options.now),
+      ...common(transaction, facts, options),
       phase: facts.phase,
       mcp,
       ...subject(facts.target, definition, annotationsIn(facts.definition)),
@@ -79,7 +84,7 @@ export function messageInput(transaction: Transaction, facts: Facts, findings: F
   );
 }
 
-export function itemInput(transaction: Transaction, facts: Facts, item: ListItem, now: Now): MakeInput {
+export function itemInput(transaction: Transaction, facts: Facts, item: ListItem, options: InputOptions): MakeInput {
   const { document, node } = item;
   const prefix = document.pointer(node);
   const bytes = document.bytes.subarray(document.start(node), document.end(node));
@@ -91,7 +96,7 @@ export function itemInput(transaction: Transaction, facts: Facts, item: ListItem
     item: new Verbatim(bytes),
   };
   return writer({
-    ...common(transaction, { ...facts, urlsCapped: item.urlsCapped }, now),
+    ...common(transaction, { ...facts, urlsCapped: item.urlsCapped }, options),
     phase: "list_item",
     mcp,
     ...subject(item.target, new Verbatim(bytes), annotations === ABSENT ? undefined : new Verbatim(document.raw(annotations))),
@@ -101,13 +106,17 @@ export function itemInput(transaction: Transaction, facts: Facts, item: ListItem
   });
 }
 
-function common(transaction: Transaction, facts: Facts, now: Now): Omit<PolicyInput, "phase" | "mcp" | "findings" | "urls" | "nonce"> {
+function common(
+  transaction: Transaction,
+  facts: Facts,
+  { now, server }: InputOptions,
+): Omit<PolicyInput, "phase" | "mcp" | "findings" | "urls" | "nonce"> {
   const { exchange, message } = transaction;
   const info = clientInfo(message.document, message.payload);
   return {
     direction: transaction.direction,
     now,
-    server: { name: exchange.server.name, url: exchange.server.url, trust: exchange.server.trust, labels: [...exchange.server.labels] },
+    server: { name: server.name, url: server.url, trust: server.trust, labels: [...server.labels] },
     principal: exchange.principal,
     client: {
       ip: exchange.ip,
@@ -115,7 +124,7 @@ function common(transaction: Transaction, facts: Facts, now: Now): Omit<PolicyIn
       ...(info === undefined ? {} : { info: new Verbatim(info) }),
     },
     ...(exchange.session === undefined ? {} : { session: { id: exchange.session } }),
-    flow: { labels: [...facts.labels], counters: { ...facts.counters }, seen: [] },
+    flow: { labels: [...facts.labels], counters: { ...facts.counters } },
     ...(facts.urlsCapped ? { urls_capped: true } : {}),
     destinations: [...facts.destinations],
     ...(facts.destinationsCapped ? { destinations_capped: true } : {}),

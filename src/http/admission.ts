@@ -42,9 +42,6 @@ export function isSessionId(text: string): boolean {
 
 export class Admission {
   readonly #parts: AdmissionParts;
-  /** What authentication consumed, for the hop upstream. */
-  readonly #callers = new WeakMap<Exchange, Caller>();
-
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
   }
@@ -87,13 +84,8 @@ export class Admission {
     return this.#exchange(call, caller, standing.value);
   }
 
-  /** What authentication consumed of an exchange's headers. */
-  consumed(exchange: Exchange): readonly CredentialHeader[] {
-    return this.#callers.get(exchange)?.consumed ?? [];
-  }
-
   async #exchange(call: Call, caller: Caller, standing: Standing): Promise<Result<Exchange>> {
-    const { headers } = call.request;
+    const { headers, rawHeaders } = call.request;
     const session = single(headers["mcp-session-id"]);
     if (session !== undefined) {
       // 2026-07-28 has no sessions: a server that knew this one by the header would take the caller for its owner.
@@ -115,9 +107,10 @@ export class Admission {
       session,
       era: standing.era,
       revision: standing.revision,
+      consumed: caller.consumed,
+      paramHeaders: rawHeaders.filter((_, at) => rawHeaders[at - (at % 2)]?.toLowerCase().startsWith("mcp-param-")),
       headers: Object.fromEntries(readable),
     };
-    this.#callers.set(exchange, caller);
     return ok(exchange);
   }
 }

@@ -30,7 +30,7 @@ const LONGEST_COMMENT = 1024;
 
 export class Exits {
   readonly #parts: ExitParts;
-  /** Streams on which an event with an id came: a client can resume those. */
+  /** Streams of a session on which an event with an id came: a client can resume those. */
   readonly #resumable = new WeakSet<Hop>();
 
   constructor(parts: ExitParts) {
@@ -93,7 +93,7 @@ export class Exits {
     const dropId = event.id !== undefined && !plain(event.id, LONGEST_ID);
     const dropName = event.name !== undefined && event.name !== "message";
     const blankComments = event.comments.some((comment) => !plain(comment, LONGEST_COMMENT));
-    if (event.id !== undefined && event.id !== "" && !dropId) this.#resumable.add(hop);
+    if (hop.exchange.session !== undefined && event.id !== undefined && event.id !== "" && !dropId) this.#resumable.add(hop);
     return dropId || dropName || blankComments || event.unknown > 0 ? { dropId, dropName, blankComments } : undefined;
   }
 
@@ -113,7 +113,9 @@ export class Exits {
   }
 }
 
+const OF_READING: ReadonlySet<Failure["code"]> = new Set(["ERR_JSON", "ERR_MESSAGE", "ERR_BATCH", "ERR_TOO_LARGE"]);
+
 /** A failure of reading the server's bytes is the server's failure, whatever it is called for a client. */
-function upstreamCode(failure: Failure): Failure["code"] {
-  return failure.code.startsWith("ERR_UPSTREAM") || failure.code === "ERR_CLIENT_GONE" ? failure.code : "ERR_UPSTREAM_ANSWER";
+function upstreamCode({ code }: Failure): Failure["code"] {
+  return OF_READING.has(code) ? "ERR_UPSTREAM_ANSWER" : code;
 }

@@ -2,8 +2,8 @@
  * Which Host and Origin are accepted: a page that a browser loaded from elsewhere must not reach a gateway on this machine (DNS
  * rebinding; MCP "Streamable HTTP", security warning). Pure.
  */
-import { isIP } from "node:net";
 import type { Config } from "../config/config.ts";
+import { isLoopback } from "../config/grammar.ts";
 import { fail, ok, type Result } from "../errors.ts";
 
 export interface HostRules {
@@ -12,11 +12,6 @@ export interface HostRules {
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 
-/** Whether an address can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
-
 /**
  * On a loopback address: the names of this machine, with the right port. Elsewhere any Host is accepted unless `allowed_hosts` says
  * which (there callers need a credential that no browser adds by itself). An Origin must be listed.
@@ -24,7 +19,7 @@ export function isLoopback(host: string): boolean {
 export function hostRules(config: Pick<Config, "listen" | "allowed_hosts" | "allowed_origins">, port: number): HostRules {
   const local = isLoopback(config.listen.host);
   const hosts = new Set(config.allowed_hosts.map((host) => host.toLowerCase()));
-  if (local) for (const name of [...LOOPBACK_NAMES, config.listen.host]) hosts.add(`${name}:${port}`);
+  if (local) for (const name of [...LOOPBACK_NAMES, config.listen.host]) hosts.add(`${name.toLowerCase()}:${port}`);
   const origins = new Set(config.allowed_origins.map((origin) => origin.toLowerCase()));
   return {
     check(host, origin) {

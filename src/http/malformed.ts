@@ -16,8 +16,8 @@ const MALFORMED = { code: "ERR_HTTP", status: "400 Bad Request" } as const;
 /** `refused` is called with the peer's address for each. */
 export function refuseMalformed(server: Server, refused: (code: ErrorCode, ip: string) => void): void {
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // A connection that broke has nothing that could be refused.
-    if (error.code === "ECONNRESET" || !socket.writable) {
+    // A connection that broke has nothing that could be refused; one with an answer under way ends with it: that call is on record.
+    if (error.code === "ECONNRESET" || !socket.writable || Reflect.get(socket, "_httpMessage")) {
       socket.destroy();
       return;
     }

@@ -19,6 +19,7 @@ const SINGLE: ReadonlySet<string> = new Set([
   "last-event-id",
   "origin",
   "transfer-encoding",
+  "x-api-key",
 ]);
 
 /**

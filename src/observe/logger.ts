@@ -9,7 +9,10 @@ export type Logger = PinoLogger;
 
 /** A logger on stderr, so that stdout stays free for results. */
 export function createLogger(level: Config["log"]["level"]): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }));
+  const stderr = pino.destination({ fd: 2, sync: true });
+  // Whoever read the log may leave: the gateway stays.
+  stderr.on("error", () => {});
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stderr);
 }
 
 /** What may be said of a thrown fault: its class and code. Messages of errors can quote what was being parsed. */

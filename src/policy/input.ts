@@ -84,7 +84,6 @@ export interface ClientFacts {
 export interface FlowFacts {
   labels: string[];
   counters: { [key: string]: number };
-  seen: string[];
 }
 
 export type McpKind = "request" | "notification" | "result" | "error" | "item";

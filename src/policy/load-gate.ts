@@ -87,7 +87,7 @@ function plainMessage(server: string, phase: Exclude<Phase, "probe">): PolicyInp
     server: { name: server, url: "https://probe.invalid/mcp", trust: "third_party", labels: [] },
     principal: { id: "probe", method: "anonymous", scopes: [], groups: [], claims: {} },
     client: { ip: "127.0.0.1" },
-    flow: { labels: [], counters: {}, seen: [] },
+    flow: { labels: [], counters: {} },
     mcp: mcp[phase],
     ...(phase === "notification"
       ? {}

@@ -2,6 +2,7 @@
  * Waivers: exceptions with an owner, a reason and an end, kept as data. They lift deny and hold of one rule and nothing else.
  * Must not read a clock: the moment is passed in.
  */
+import { moment } from "../config/grammar.ts";
 import type { Problem } from "../config/problem.ts";
 import type { Place, TreePath } from "./sources/operator-data.ts";
 import { RULE_ID } from "./effects.ts";
@@ -41,7 +42,7 @@ export function readWaivers(
   const problems: Problem[] = [];
   for (const [at, entry] of value.entries()) {
     const wrong = whatIsWrong(entry);
-    if (wrong === undefined) waivers.push({ ...(entry as Waiver), expires: Date.parse(String((entry as { expires: unknown }).expires)) });
+    if (wrong === undefined) waivers.push({ ...(entry as Waiver), expires: moment.parse(Reflect.get(entry as object, "expires")) });
     else problems.push(problem(place(["waivers", at]), `This waiver cannot be used: ${wrong}.`));
   }
   return { waivers, problems };
@@ -55,9 +56,8 @@ function whatIsWrong(entry: unknown): string | undefined {
   const unknown = Object.keys(entry).find((name) => !NEEDED.includes(name) && !SCOPES.includes(name));
   if (unknown !== undefined) return `there is no field \`${unknown}\``;
   if (!RULE_ID.test(String(entry["id"]))) return "`id` is not of the form `<package>/<rule>`";
-  const expires = String(entry["expires"]);
   // Without a zone a time would mean another moment on every machine.
-  if (!/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(expires) || Number.isNaN(Date.parse(expires))) {
+  if (!moment.safeParse(entry["expires"]).success) {
     return "`expires` is not a date (2026-12-31) or a time with a zone (2026-12-31T18:00:00Z)";
   }
   return undefined;

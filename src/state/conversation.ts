@@ -14,19 +14,22 @@ export class Conversation {
   readonly #store: Store;
   readonly #limits: JsonLimits;
   readonly #clock: () => number;
+  readonly #ticks: () => number;
   readonly #counts = new WeakMap<Exchange, number>();
 
-  constructor(store: Store, limits: JsonLimits, clock: () => number) {
+  /** `clock`: Unix milliseconds; `ticks`: monotonic ones, as the store's. */
+  constructor(store: Store, limits: JsonLimits, clock: () => number, ticks: () => number) {
     this.#store = store;
     this.#limits = limits;
     this.#clock = clock;
+    this.#ticks = ticks;
   }
 
   /** A message has arrived. `asked` is the request of the POST whose answer it may be. */
   async begin(exchange: Exchange, direction: Direction, message: Message, asked?: Asked): Promise<Transaction> {
     const answers =
       message.kind === "result" || message.kind === "error" ? await this.#answered(exchange, direction, message, asked) : undefined;
-    return { exchange, decisionId: this.decisionId(exchange), direction, message, answers, now: this.#clock() };
+    return { exchange, decisionId: this.decisionId(exchange), direction, message, answers, now: this.#clock(), ticks: this.#ticks() };
   }
 
   /** Unique per message, and says which exchange it belongs to. */
@@ -64,17 +67,22 @@ export class Conversation {
     if (anonymous(message) || message.id === undefined) return asked?.request;
     if (asked !== undefined && sameId(asked.id, message.id)) return asked.open ? asked.request : undefined;
     const found = await this.#store.recall(scopeOf(exchange, opposite(direction)), idKey(message.id));
-    if (found === undefined || found.ambiguous === true) return undefined;
+    // A request of which too little is known cannot be judged with: its answer is withheld.
+    if (found === undefined || found.ambiguous === true || found.body === undefined) return undefined;
     // On a resumed stream a server repeats what it sent; a client has no reason to answer twice.
     if (found.answered && direction === "client_to_server") return undefined;
-    const request = found.body === undefined ? undefined : readWholeMessage(found.body, this.#limits);
-    return { method: found.method, message: request?.ok === true ? request.value : undefined };
+    const request = readWholeMessage(found.body, this.#limits);
+    return request.ok ? { method: found.method, message: request.value } : undefined;
   }
 
-  /** MCP: an id is used once in a session. When it is not, an answer on another connection cannot be told to be this request's. */
+  /**
+   * MCP: an id is used once in a session. When it is not, an answer on another connection cannot be told to be this request's. The same
+   * request once more is a replay.
+   */
   async #remember(scope: Scope, id: RpcId, method: string, { document }: Message): Promise<void> {
     const known = await this.#store.recall(scope, idKey(id));
-    const again = known === undefined || scope.session === "" ? {} : { ambiguous: true as const };
+    const reused = known !== undefined && scope.session !== "" && known.body?.equals(document.bytes) !== true;
+    const again = reused || known?.ambiguous === true ? { ambiguous: true as const } : {};
     await this.#store.remember(scope, idKey(id), { method, body: document.bytes, answered: false, ...again });
   }
 

@@ -51,7 +51,7 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
   outstanding: 20_000,
   outstandingPerHolder: 5_000,
   outstandingBytes: 64 * MIB,
-  bodyBytes: MIB,
+  bodyBytes: 4 * MIB,
   outstandingTtlMs: HOUR_MS,
   definitionsPerScope: 5_000,
   definitionBytes: 64 * MIB,
@@ -169,7 +169,7 @@ export class MemoryStore implements Store {
   /** Beyond the bounds the oldest requests are forgotten: their answers are then unasked for and dropped, which is safe. */
   remember(scope: Scope, id: string, request: Outstanding): Promise<void> {
     const tooLarge = request.body !== undefined && request.body.length > this.#limits.bodyBytes;
-    const kept = tooLarge ? { ...request, body: undefined } : request;
+    const kept = { ...request, body: tooLarge || request.body === undefined ? undefined : ownCopy(request.body) };
     // The two directions do not compete: what a server asks is not forgotten for what its client sends.
     this.#outstanding.set(keyOf(scope, id), join(scope.direction, scope.principal), kept, kept.body?.length ?? 0);
     return Promise.resolve();
@@ -214,6 +214,13 @@ const SEPARATOR = "\u0000";
 
 function join(first: string, second: string): string {
   return `${first}${SEPARATOR}${second}`;
+}
+
+/** Bytes on their own: a slice would keep the whole block of memory that it was read into. */
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 function keyOf({ direction, server, principal, session }: Scope, id: string): string {

@@ -38,11 +38,11 @@ export interface Store {
    */
   consume(
     limits: readonly LimitRequest[],
-    nowMs: number,
+    ticks: number,
     flow?: string,
   ): Promise<{ granted: true } | { granted: false; key: string; retry_after_s: number }>;
   /** Units in use of the limits that the flow has consumed, by key and rounded up, for policy to read. */
-  counters(flow: string, nowMs: number): Promise<Readonly<Record<string, number>>>;
+  counters(flow: string, ticks: number): Promise<Readonly<Record<string, number>>>;
   labels(flow: string): Promise<readonly string[]>;
   /** Labels are monotone: added, never taken away. Rejects when there is no room for one: the message must then not pass. */
   addLabels(flow: string, labels: readonly string[]): Promise<void>;

@@ -11,6 +11,7 @@ import { type CallToolResult, CreateMessageRequestSchema } from "@modelcontextpr
 import { formatProblem } from "../config/problem.ts";
 import { loadConfig } from "../config/load.ts";
 import { type Gateway, startGateway } from "../gateway.ts";
+import { stateFolder } from "../policy/build/cache.ts";
 import { packageRoot } from "../policy/sources/shipped.ts";
 import type { AuditRecord } from "../audit/record.ts";
 import { type QuickStart, startQuickStart } from "./quick-start.ts";
@@ -32,7 +33,7 @@ export async function runTour({ stdout, stopped, once = false }: TourOptions): P
     stdout.write(`${line}\n`);
   };
   say("Starting two MCP servers (server-everything and a small CRM) and Sluice in front of them …");
-  const quickStart = await startQuickStart(join(packageRoot(), ".sluice", "quick-start"));
+  const quickStart = await startQuickStart(join(stateFolder(packageRoot(), process.env), "quick-start"));
   let gateway: Gateway | undefined;
   try {
     const loaded = await loadConfig(quickStart.config);

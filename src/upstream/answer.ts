@@ -50,7 +50,11 @@ export function classify(answer: UpstreamAnswer, { expects, challenges, bodyMs }
   if (status >= 400) return accept(isJson && status !== 401 && status !== 403 ? "json" : "refusal");
   if (status >= 300) return refuse(`redirect (status ${status}); put the final address into the configuration`);
   if (expects === "nothing") return accept("empty");
-  if (type === "text/event-stream" && status === 200) return accept("events");
+  if (type === "text/event-stream" && status === 200) {
+    if (answer.rest()) return accept("events");
+    body.abort();
+    return fail({ code: "ERR_UPSTREAM_TIMEOUT", detail: "too many streams are open (limits.connections)" });
+  }
   if (isJson && expects === "message") return accept("json");
   return refuse(`status ${status} with a content type that is neither JSON nor an event stream`);
 }

@@ -23,9 +23,14 @@ export interface UpstreamAnswer {
   readonly headers: string[];
   /** The body, pulled: the socket is paused while nobody takes. Throws a `Fault` when the server breaks off. */
   readonly body: BodyQueue;
+  /** Says that the body is a stream, which may rest for hours: its slot is a stream's from now on. False when there is none left. */
+  rest(): boolean;
 }
 
-/** One server's connections. Streams that a GET opens rest for hours: they have slots of their own, so that they never keep a call waiting. */
+/** Streams for each call that may be under way: they rest, calls do not. */
+const STREAMS_PER_CALL = 4;
+
+/** One server's connections. Streams rest for hours: they have slots of their own, so that they never keep a call waiting. */
 export class UpstreamClient {
   readonly #pool: Pool;
   readonly #path: string;
@@ -38,7 +43,7 @@ export class UpstreamClient {
     this.#path = path;
     this.#limits = limits;
     this.#calls = new Slots(limits.connections);
-    this.#streams = new Slots(limits.connections);
+    this.#streams = new Slots(limits.connections * STREAMS_PER_CALL);
   }
 
   /** Fails when the server's private CA cannot be read. Connects to nothing yet. */
@@ -62,9 +67,9 @@ export class UpstreamClient {
 
   /** Resolves once the answer's headers are there. */
   async send(request: UpstreamRequest): Promise<Result<UpstreamAnswer>> {
-    const slots = request.method === "GET" ? this.#streams : this.#calls;
-    const slot = await slots.acquire(this.#limits.connect_ms, request.signal);
+    const slot = await this.#calls.acquire(this.#limits.connect_ms, request.signal);
     if (!slot.ok) return slot;
+    const place = new Place(slot.value, this.#streams);
     return new Promise((resolve) => {
       this.#pool.dispatch(
         {
@@ -75,7 +80,7 @@ export class UpstreamClient {
           headersTimeout: this.#limits.upstream_ms,
           bodyTimeout: this.#limits.idle_ms,
         },
-        answerHandler(request.signal, slot.value, resolve),
+        answerHandler(request.signal, place, resolve),
       );
     });
   }
@@ -91,15 +96,37 @@ export class UpstreamClient {
   }
 }
 
-function answerHandler(
-  signal: AbortSignal,
-  release: Release,
-  resolve: (result: Result<UpstreamAnswer>) => void,
-): Dispatcher.DispatchHandler {
+/** The slot of one request: a call's until its answer turns out to be a stream. */
+class Place {
+  #release: Release;
+  readonly #streams: Slots;
+  #left = false;
+
+  constructor(release: Release, streams: Slots) {
+    this.#release = release;
+    this.#streams = streams;
+  }
+
+  rest(): boolean {
+    if (this.#left) return true;
+    const stream = this.#streams.take();
+    if (stream === undefined) return false;
+    this.#release();
+    this.#release = stream;
+    return true;
+  }
+
+  leave(): void {
+    this.#left = true;
+    this.#release();
+  }
+}
+
+function answerHandler(signal: AbortSignal, place: Place, resolve: (result: Result<UpstreamAnswer>) => void): Dispatcher.DispatchHandler {
   let body: BodyQueue | undefined;
   let abort: (() => void) | undefined;
   const settle = (): void => {
-    release();
+    place.leave();
     if (abort !== undefined) signal.removeEventListener("abort", abort);
   };
   return {
@@ -123,7 +150,7 @@ function answerHandler(
           controller.abort(new Error("answer discarded"));
         },
       });
-      resolve(ok({ status, headers: flatHeaders(controller.rawHeaders ?? parsed), body }));
+      resolve(ok({ status, headers: flatHeaders(controller.rawHeaders ?? parsed), body, rest: () => place.rest() }));
     },
     onResponseData(_controller, chunk) {
       body?.push(chunk);

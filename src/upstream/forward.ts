@@ -2,10 +2,9 @@
  * Forwards what `screen` let pass: chooses the headers that go with the bytes, brings mirrored headers into line with a changed body, and
  * hands both to the server's client. Must not be given anything that was not screened.
  */
-import type { CredentialHeader } from "../authn/authenticator.ts";
 import { type Failure, fail, type Result } from "../errors.ts";
 import { forwardableHeaders } from "../mcp/forwarded-headers.ts";
-import { paramHeadersStillTrue, rewriteMirrored } from "../mcp/headers.ts";
+import { rewriteMirrored } from "../mcp/headers.ts";
 import type { JsonLimits } from "../mcp/json.ts";
 import { readWholeMessage } from "../mcp/read-message.ts";
 import type { Exchange, Transaction } from "../transaction.ts";
@@ -30,8 +29,6 @@ export interface Carrier {
 export interface ForwardParts {
   readonly forwarder: Forwarder;
   readonly limits: JsonLimits;
-  /** Headers of the call that held Sluice's own credential. */
-  readonly consumed: (exchange: Exchange) => readonly CredentialHeader[];
 }
 
 const EXPECTS = { GET: "events", DELETE: "nothing" } as const;
@@ -59,7 +56,7 @@ export async function forwardOwn(
   body: Buffer,
   signal: AbortSignal,
 ): Promise<Result<Answer>> {
-  const passed = endToEnd(parts, call, exchange).filter((_, at, all) => !OF_THE_CALL.has((all[at - (at % 2)] as string).toLowerCase()));
+  const passed = endToEnd(call, exchange).filter((_, at, all) => !OF_THE_CALL.has((all[at - (at % 2)] as string).toLowerCase()));
   const headers = [...passed, "content-type", "application/json", "accept", "application/json, text/event-stream"];
   return parts.forwarder.send({ server: exchange.server, method: "POST", headers, body, expects: "nothing", signal });
 }
@@ -68,17 +65,19 @@ export async function forwardOwn(
 const OF_THE_CALL: ReadonlySet<string> = new Set(["content-type", "accept", "last-event-id", "mcp-method", "mcp-name"]);
 
 function leavingHeaders(parts: ForwardParts, call: Carrier, exchange: Exchange, leaving: Leaving | undefined): Result<string[], Failure> {
-  const headers = endToEnd(parts, call, exchange);
+  const headers = endToEnd(call, exchange);
   if (leaving === undefined || leaving.bytes === leaving.transaction.message.document.bytes) return { ok: true, value: headers };
   const final = readWholeMessage(leaving.bytes, parts.limits);
   if (!final.ok) return fail({ code: "ERR_ENFORCE", detail: "the changed message cannot be read" });
-  if (!paramHeadersStillTrue(headers, final.value))
-    return fail({ code: "ERR_HEADER_MISMATCH", detail: "an Mcp-Param header no longer matches the changed arguments" });
   return { ok: true, value: rewriteMirrored(headers, final.value) };
 }
 
-function endToEnd(parts: ForwardParts, call: Carrier, exchange: Exchange): string[] {
-  const consumed = new Set<string>(parts.consumed(exchange));
+/** A key of Sluice's own, in whatever header it was put. */
+const OWN_KEY = /sluice_[0-9A-Za-z]{32}/;
+
+function endToEnd(call: Carrier, exchange: Exchange): string[] {
+  const consumed = new Set<string>(exchange.consumed);
   const headers = forwardableHeaders(call.request.rawHeaders, { authorization: exchange.server.authorization });
-  return headers.filter((_, at) => !consumed.has((headers[at - (at % 2)] as string).toLowerCase()));
+  const passes = (name: string, value: string): boolean => !consumed.has(name.toLowerCase()) && !OWN_KEY.test(value);
+  return headers.filter((_, at) => passes(headers[at - (at % 2)] as string, headers[at - (at % 2) + 1] as string));
 }

@@ -3,7 +3,7 @@
  * end and takes no answer fills nobody's memory. Must not send anything else.
  */
 import type { Result } from "../errors.ts";
-import type { Logger } from "../observe/logger.ts";
+import { faultName, type Logger } from "../observe/logger.ts";
 
 const UNDER_WAY = 32;
 const LONGEST_MS = 10_000;
@@ -28,8 +28,12 @@ export class OwnAnswers {
   }
 
   async #post(server: string, post: (signal: AbortSignal) => Promise<Result<unknown>>): Promise<void> {
-    const sent = await post(AbortSignal.timeout(LONGEST_MS));
-    if (!sent.ok) this.#log.warn({ server, code: sent.failure.code }, "a server could not be told that its request was refused");
+    try {
+      const sent = await post(AbortSignal.timeout(LONGEST_MS));
+      if (!sent.ok) this.#log.warn({ server, code: sent.failure.code }, "a server could not be told that its request was refused");
+    } catch (fault) {
+      this.#log.error({ server, fault: faultName(fault) }, "a server could not be told that its request was refused");
+    }
     const left = (this.#underWay.get(server) ?? 1) - 1;
     if (left === 0) this.#underWay.delete(server);
     else this.#underWay.set(server, left);

@@ -19,13 +19,18 @@ export class Slots {
     this.#free = count;
   }
 
+  /** A slot if one is free. */
+  take(): Release | undefined {
+    if (this.#free === 0) return undefined;
+    this.#free -= 1;
+    return this.#release();
+  }
+
   /** A slot, at once or within `ms`; fails when the time is over or `signal` aborts first. */
   acquire(ms: number, signal: AbortSignal): Promise<Result<Release>> {
     if (signal.aborted) return Promise.resolve(fail({ code: "ERR_CLIENT_GONE" }));
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return Promise.resolve(ok(this.#release()));
-    }
+    const free = this.take();
+    if (free !== undefined) return Promise.resolve(ok(free));
     return new Promise((resolve) => {
       const settle = (result: Result<Release>): void => {
         clearTimeout(timer);

@@ -38,15 +38,19 @@ export function cacheKey(parts: readonly string[]): string {
   return hash.digest("hex");
 }
 
-/** `<root>/.sluice/cache` when the project can be written, else the user's cache folder; undefined when there is neither. */
-export function cacheFolder(root: string, env: NodeJS.ProcessEnv): string | undefined {
+/** Where this installation keeps what it makes for itself: `<root>/.sluice` when that can be written, else the user's cache folder. */
+export function stateFolder(root: string, env: NodeJS.ProcessEnv): string {
   try {
     accessSync(root, constants.W_OK);
-    return join(root, ".sluice", "cache");
+    return join(root, ".sluice");
   } catch {
-    const base = env["XDG_CACHE_HOME"] ?? (env["HOME"] === undefined ? homedir() : join(env["HOME"], ".cache"));
-    return base === "" ? undefined : join(base, "sluice");
+    return join(env["XDG_CACHE_HOME"] ?? join(env["HOME"] ?? homedir(), ".cache"), "sluice");
   }
+}
+
+/** Where built bundles are kept. */
+export function cacheFolder(root: string, env: NodeJS.ProcessEnv): string {
+  return join(stateFolder(root, env), "cache");
 }
 
 export function readCached(folder: string, key: string): Cached | undefined {
