@@ -107,10 +107,20 @@ async function obtainBundle(config: Config, deps: PolicyDeps, fresh = false): Pr
     };
     return ok({ source: path, warnings: [warning], place: () => ({ file: path }) });
   }
-  const built = await buildPolicy(config, buildDeps(deps, deps.cache), fresh);
+  const built = await stagedSafely(config, () => buildPolicy(config, buildDeps(deps, deps.cache), fresh));
   if (!built.ok) return built;
   const { bundle, warnings, data } = built.value;
   return ok({ source: bundle, warnings, place: (at) => data.place(at) ?? { file: path ?? "policy" } });
+}
+
+/** No room or no right to write the stage is the machine's trouble, and said as a problem like any other. */
+async function stagedSafely<T>(config: Config, build: () => Promise<Result<T, Problem[]>>): Promise<Result<T, Problem[]>> {
+  try {
+    return await build();
+  } catch (fault) {
+    if (!(fault instanceof Error) || typeof Reflect.get(fault, "syscall") !== "string") throw fault;
+    return fail([bundleProblem(config, `The policy cannot be staged in the temporary folder (${String(Reflect.get(fault, "code"))}).`)]);
+  }
 }
 
 /** `cache`: a folder, `null` for none, undefined for the default one. */

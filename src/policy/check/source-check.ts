@@ -2,6 +2,8 @@
  * Runs every check of the staged Rego that needs no build: packages and roots, the contract's forms, OPA's own strict and schema check.
  * Reports in the operator's own files. Must not show a staged path.
  */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Problem } from "../../config/problem.ts";
 import { checkConstants, type InputSchema } from "./constant-check.ts";
 import type { EffectRule } from "../sources/main-rego.ts";
@@ -142,6 +144,8 @@ async function checkPatterns(patterns: readonly LiteralPattern[], tools: CheckTo
   writeStage(tools.stage, [["patterns.json", JSON.stringify(patterns.map(({ pattern }) => pattern))]]);
   const query = "[at | some at, pattern in input; not regex.is_valid(pattern)]";
   const run = await runOpa(tools.opa.path, ["eval", "--format", "raw", "--input", "patterns.json", query], tools.stage);
+  // The stage is what OPA builds and tests: nothing may stay in it.
+  rmSync(join(tools.stage, "patterns.json"), { force: true });
   const wrong = run.code === 0 ? (JSON.parse(run.stdout) as number[]) : patterns.map((_, at) => at);
   return wrong.flatMap((at) => {
     const found = patterns[at];
