@@ -38,10 +38,13 @@ type Head = Pick<AuditRecord, "schema" | "time" | "decision_id" | "exchange_id" 
 
 export class Recorder {
   readonly #parts: RecorderParts;
+  /** Names are few and come in every record: each is searched once. */
+  readonly #screenName: (name: string) => string;
   #failing = false;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
+    this.#screenName = remembering(parts.screenText);
   }
 
   /** Milliseconds, monotonic: when judging began. */
@@ -151,7 +154,7 @@ export class Recorder {
       ...(decision?.wouldBe === undefined ? {} : { would_be: decision.wouldBe.effect }),
       ...(decision?.waived === undefined ? {} : { waived: [...decision.waived] }),
       ...(decision === undefined || decision.grants.length === 0 ? {} : { grants: decision.grants.map((grant) => grant.id) }),
-      ...(findings === undefined || findings.list.length === 0 ? {} : { findings: auditFindings(findings.list, screenText) }),
+      ...(findings === undefined || findings.list.length === 0 ? {} : { findings: auditFindings(findings.list, this.#screenName) }),
       ...(findings?.capped === true ? { findings_capped: true as const } : {}),
       ...(outcome.list === undefined
         ? {}
@@ -184,7 +187,7 @@ export class Recorder {
   }
 
   #name(name: string): string {
-    return printable(name, this.#parts.screenText);
+    return printable(name, this.#screenName);
   }
 
   #exchangeHead(exchange: Exchange, decisionId: string): Head {
@@ -218,4 +221,21 @@ export class Recorder {
     this.#failing = true;
     return onError === "allow";
   }
+}
+
+const REMEMBERED = 2000;
+const SHORT = 128;
+
+/** The same function of a text, with the answers for short texts kept, so many at most. */
+function remembering(screen: (text: string) => string): (text: string) => string {
+  const answers = new Map<string, string>();
+  return (text) => {
+    if (text.length > SHORT) return screen(text);
+    const known = answers.get(text);
+    if (known !== undefined) return known;
+    if (answers.size >= REMEMBERED) answers.clear();
+    const answer = screen(text);
+    answers.set(text, answer);
+    return answer;
+  };
 }

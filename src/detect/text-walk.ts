@@ -41,10 +41,20 @@ export function walkText(document: JsonDocument): WalkedText {
     const start = document.start(node) + quote;
     const end = document.end(node) - quote;
     if (quote === 1 && document.escaped(node)) at = decode(bytes, start, end, text, at);
-    else for (let index = start; index < end; index += 1) text[at++] = bytes[index] as number;
+    else at = copy(bytes, start, end, text, at);
     text[at++] = document.isKey(node) && isScalar(document, node + 1) ? BELONGS : BREAK;
   }
   return { text: text.subarray(0, at), nodes, starts };
+}
+
+/** From here on a native copy is quicker than a loop. */
+const LONG = 32;
+
+function copy(from: Buffer, start: number, end: number, to: Buffer, into: number): number {
+  if (end - start >= LONG) return into + from.copy(to, into, start, end);
+  let at = into;
+  for (let index = start; index < end; index += 1) to[at++] = from[index] as number;
+  return at;
 }
 
 /** A plain text as a walked text of one piece. */
