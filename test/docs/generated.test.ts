@@ -52,6 +52,16 @@ test("every kind that is found is documented, and nothing else", () => {
   );
 });
 
+test("every check of policies is documented, and nothing else", () => {
+  const code = globSync("src/policy/**/*.ts", { cwd: ROOT }).map((file) => read(file));
+  const names = code.flatMap((text) => [...text.matchAll(/"(policy\/[a-z-]+)"/g)].map(([, name = ""]) => name));
+  const table = read("docs/policy/checks.md").split("\n## Checks\n")[1] ?? "";
+  const documented = [...table.matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell = ""]) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map((found) => found[1]),
+  );
+  expect([...new Set(documented)].toSorted()).toEqual([...new Set(names)].toSorted());
+});
+
 test("the README names every shipped pack", () => {
   for (const pack of packNames(packageRoot())) expect(read("README.md")).toContain(`\`${pack}\``);
 });
@@ -60,6 +70,23 @@ test("every law under test/properties is named with the invariant that it holds"
   const laws = globSync("test/properties/*.test.ts", { cwd: ROOT }).map((file) => `\`${basename(file, ".test.ts")}\``);
   const invariants = read("docs/architecture.md").split("\n## Invariants\n")[1]?.split("\n## ")[0] ?? "";
   expect(laws.filter((law) => !invariants.includes(law))).toEqual([]);
+});
+
+/** As GitHub makes it of a heading. */
+const anchor = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, "")
+    .replaceAll(" ", "-");
+
+test("every link to a heading leads to one", () => {
+  const anchors = (file: string): string[] => [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => anchor(heading));
+  const missing = markdownFiles().flatMap((file) =>
+    [...read(file).matchAll(/\]\(([^)#\s:]*)#([^)]+)\)/g)]
+      .filter(([, target = "", name = ""]) => !anchors(target === "" ? file : normalize(join(dirname(file), target))).includes(name))
+      .map(([link]) => `${file}: ${link}`),
+  );
+  expect(missing).toEqual([]);
 });
 
 test("every file that a document names by path or link exists", () => {

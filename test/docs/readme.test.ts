@@ -145,8 +145,15 @@ describe("policies that are shown as wrong are refused for that reason", () => {
   });
 });
 
+describe("policies that are shown because no check finds what is wrong compile without a word", () => {
+  const silent = blocks.filter(({ marks }) => marks.has("silent"));
+  test.each(silent.map((block) => [place(block), block] as const))("%s", async (_place, block) => {
+    expect((await problemsOf([block]))?.map(formatProblem)).toEqual([]);
+  });
+});
+
 test.each(DOCUMENTS)("every block of %s that could be wrong is held to something", (file) => {
-  const held = ["run", "file", "config", "policy", "refused", "client"];
+  const held = ["run", "file", "config", "policy", "refused", "silent", "client"];
   const unheld = blocksOf(file).filter(
     ({ language, marks }) => ["console", "yaml", "rego", "ts"].includes(language) && !held.some((mark) => marks.has(mark)),
   );
