@@ -63,3 +63,19 @@ test("a target in absolute form is refused", async () => {
   expect(answer).toMatch(/^HTTP\/1\.1 400 /);
   expect(upstream.received).toHaveLength(0);
 });
+
+// Express answers these with an HTML page of its own, and nothing would be on record.
+test.each(["/%ff/mcp", "/%/mcp", "/one%zz/mcp"])(
+  "a path that cannot be decoded (%s): 400 with a JSON-RPC body, on record",
+  async (path) => {
+    const recorded = gateway.records().length;
+    const { host } = new URL(gateway.gateway.url);
+    const answer = await raw(
+      `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\nConnection: close\r\n\r\n${BODY}`,
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4))).toMatchObject({ jsonrpc: "2.0", error: { code: -32600 } });
+    expect(upstream.received).toHaveLength(0);
+    expect(gateway.records().slice(recorded)).toMatchObject([{ kind: "refused", reason: "ERR_TARGET", server: "none", effect: "error" }]);
+  },
+);

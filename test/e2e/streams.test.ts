@@ -151,6 +151,25 @@ test("a stream with event ids may end early: the client resumes it, and what is 
   );
 });
 
+// Without a session nothing can be resumed (2026-07-28 has neither): the client would wait for ever.
+test.each([
+  ["without a session", CALL, {}],
+  [
+    "of the modern era",
+    CALL.replace(
+      '"arguments":{}',
+      '"arguments":{},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}',
+    ),
+    { "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "slow" },
+  ],
+])("a stream with event ids %s may not end early: the request gets an answer of Sluice's own", async (_name, body, headers) => {
+  upstream.answer(events(`id: 1\n${PROGRESS}`, "id: 2\ndata: \n\n"));
+  const answer = (await send(gateway.endpoint("one"), { headers, body })).body.toString();
+  expect(answer.startsWith(`id: 1\n${PROGRESS}id: 2\ndata: \n\n`)).toBe(true);
+  expect(answer).toMatch(/data: \{"jsonrpc":"2\.0","id":1,"error":\{"code":-31502,[^\n]*\n\n$/);
+  expect(gateway.records().at(-1)).toMatchObject({ kind: "synthetic", reason: "ERR_UPSTREAM_ANSWER" });
+});
+
 test("another session does not get the answers of this one", async () => {
   upstream.answer(events("id: 1\ndata: \n\n"));
   await send(gateway.endpoint("one"), { headers: { "Mcp-Session-Id": "s-1" }, body: CALL });
