@@ -72,7 +72,8 @@ test("streams of one client do not keep everybody's calls waiting for ever", asy
 
 // A queued call is not watched for its client's leaving: its body (up to 4 MiB) stays in memory until a connection is free.
 test("a call that waits for a connection ends with its client", async () => {
-  script = () => STREAM;
+  // Never answers: a stream would make room for the next call.
+  script = () => "";
   for (let at = 0; at < 2; at += 1) open("POST", '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow"}}');
   await wait(200);
   const call = request(gateway.endpoint("one"), { method: "POST", headers: { "content-type": "application/json" } });

@@ -1,9 +1,10 @@
 /**
  * Invariants 2 and 3, through the whole gateway and real sockets, whatever the policy decides: of a message that is not let through, not a
- * byte reaches the other side; every message has exactly one record.
+ * byte reaches the other side; every message has exactly one record, which says how many of its bytes really arrived.
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { AuditRecord } from "../../src/audit/record.ts";
 import type { Decision, Effect } from "../../src/policy/decision.ts";
 import type { Judgement } from "../../src/stages.ts";
 import { openGateway, type TestGateway } from "../support/gateway.ts";
@@ -91,7 +92,15 @@ function text(form: Message["form"], marker: string): string {
   }
 }
 
-test("denied is never forwarded, and every message has one record", async () => {
+/** Bytes of the messages with a marker in what the client got: a stream's events, or the one body. */
+function bytesOf(answer: string, stream: boolean): number {
+  const texts = stream ? [...answer.matchAll(/^data: (.*)$/gm)].map(([, data]) => data as string) : [answer];
+  return sum(texts.filter((each) => each.includes("marker")).map((each) => Buffer.byteLength(each)));
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);
+
+test("denied is never forwarded, and every message has one record of what arrived", async () => {
   await fc.assert(
     fc.asyncProperty(conversation, async ({ request, answers, stream }) => {
       run += 1;
@@ -123,6 +132,10 @@ test("denied is never forwarded, and every message has one record", async () => 
         .slice(recorded)
         .filter((record) => record.kind === "message");
       expect(new Set(messages.map((record) => record.decision_id)).size).toBe(messages.length);
+      const out = (direction: AuditRecord["direction"]): number =>
+        sum(messages.map((record) => (record.direction === direction ? (record.bytes_out ?? 0) : 0)));
+      expect(out("client_to_server")).toBe(sum(arrived.filter((each) => each.includes(marker(0))).map((each) => Buffer.byteLength(each))));
+      expect(out("server_to_client")).toBe(bytesOf(answer, stream));
       if (!forwarded) {
         expect(messages).toHaveLength(1);
         expect(answer).not.toContain("marker");
