@@ -13,7 +13,10 @@ const start = async (...dates: string[]) => {
 };
 
 test("waivers until a day that does not exist are refused, each at its line, and others are not", async () => {
-  const refused = await start("2027-02-30", "2027-02-28", "2027-02-29T10:00:00Z", "2027-13-01").catch((fault: Error) => fault.message);
-  const lines = (refused ?? "").split("\n").filter((line) => line.includes("This waiver cannot be used: `expires` is not a date"));
+  const refused = await start("2027-02-30", "2027-02-28", "2027-02-29T10:00:00Z", "2027-13-01").then(
+    () => "",
+    (fault: unknown) => String(fault),
+  );
+  const lines = refused.split("\n").filter((line) => line.includes("This waiver cannot be used: `expires` is not a date"));
   expect(lines.map((line) => /rules\/data\.yaml:(\d+):\d+: error: /.exec(line)?.[1])).toEqual(["2", "4", "5"]);
 });

@@ -1,0 +1,96 @@
+/** A store that fails (today by a fault, some day by a broken connection) denies: no call hangs, none is forwarded unjudged, each is on record. */
+import { randomUUID } from "node:crypto";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { MemoryStore } from "../../src/state/memory.ts";
+import type { Store } from "../../src/state/store.ts";
+import { openGateway, type TestGateway } from "../support/gateway.ts";
+import { send } from "../support/post.ts";
+import { events, json, openUpstream, type ScriptedUpstream } from "../support/upstream.ts";
+
+const POLICY = `package policies.house
+
+label contains {"id": "house/seen", "add": "seen"} if input.target.name == "echo"
+
+limit contains {"id": "house/often", "key": "often", "cost": 1, "per_s": 10, "max": 1000} if {
+	input.phase == "request"
+	input.target.name == "echo"
+}
+`;
+const CALL = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"marker-sent"}}}';
+const RESULT = '{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"marker-received"}]}}';
+
+let upstream: ScriptedUpstream;
+let gateway: TestGateway;
+let recorded: number;
+
+beforeAll(async () => {
+  upstream = await openUpstream();
+  gateway = await openGateway(`policy: {path: ./rules}\nservers: {one: {url: "${upstream.url}"}}`, { "rules/house.rego": POLICY });
+});
+beforeEach(() => {
+  upstream.received.length = 0;
+  recorded = gateway.records().length;
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+afterAll(async () => {
+  await gateway.close();
+  await upstream.close();
+});
+
+const failing = (method: keyof Store) =>
+  vi.spyOn(MemoryStore.prototype, method).mockImplementation(() => Promise.reject(new Error("marker-thrown")));
+const post = (body = CALL) => send(gateway.endpoint("one"), { headers: { "Mcp-Session-Id": randomUUID() }, body });
+const fresh = () => gateway.records().slice(recorded);
+
+test.each(["sessionOwner", "labels", "counters", "definition", "consume", "addLabels", "remember", "recall"] as const)(
+  "a request is not forwarded when %s fails",
+  async (method) => {
+    const spied = failing(method);
+    const answer = await post();
+    expect(spied).toHaveBeenCalled();
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ jsonrpc: "2.0" });
+    expect(answer.body.toString()).not.toContain("marker");
+    expect(upstream.received).toEqual([]);
+    expect(fresh().at(-1)).toMatchObject({ direction: "client_to_server", effect: "error" });
+    expect(JSON.stringify(fresh())).not.toContain("marker");
+  },
+);
+
+test.each([
+  ["as JSON", json(RESULT)],
+  ["on a stream", events(`data: ${RESULT}\n\n`)],
+])("an answer %s does not pass when a fact about its flow fails", async (_form, script) => {
+  let asked = 0;
+  const real = MemoryStore.prototype.labels;
+  vi.spyOn(MemoryStore.prototype, "labels").mockImplementation(function (this: MemoryStore, flow) {
+    asked += 1;
+    return asked === 1 ? real.call(this, flow) : Promise.reject(new Error("marker-thrown"));
+  });
+  upstream.answer(script);
+  const answer = await post();
+  expect(answer.body.toString()).toContain('"isError":true');
+  expect(answer.body.toString()).not.toContain("marker");
+  expect(fresh().map(({ direction, effect }) => [direction, effect])).toEqual([
+    ["client_to_server", "allow"],
+    ["server_to_client", "error"],
+  ]);
+});
+
+test("an answer on a resumed stream does not pass when its request cannot be looked up", async () => {
+  failing("recall");
+  upstream.answer(events(`id: 1\ndata: ${RESULT}\n\n`));
+  const headers = { "Mcp-Session-Id": randomUUID(), "Last-Event-ID": "0" };
+  const answer = await send(gateway.endpoint("one"), { method: "GET", headers }).then(
+    ({ body }) => body.toString(),
+    () => "broken off",
+  );
+  expect(answer).not.toContain("marker");
+  expect(fresh().at(-1)).toMatchObject({ effect: "error" });
+});
+
+test("afterwards the same messages pass", async () => {
+  upstream.answer(json(RESULT));
+  expect((await post()).body.toString()).toBe(RESULT);
+});
