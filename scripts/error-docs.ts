@@ -39,14 +39,14 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
   ERR_TOO_LARGE: client("Beyond `limits.body`, `depth`, `nodes`, `string` or, without its long strings, `policy_text`."),
   ERR_CONTENT_TYPE: client("Anything but `application/json`, with no parameter but `charset=utf-8`."),
   ERR_HEADER: client(
-    "Duplicate `Content-Type`, `Authorization` or `Mcp-*` headers, a body on a GET or DELETE, trailers, or a session id that is not visible ASCII.",
+    "Duplicate `Content-Type`, `Authorization`, `X-API-Key` or `Mcp-*` headers, a body on a GET or DELETE, trailers, a session id that is not visible ASCII, or one in 2026-07-28, which has no sessions.",
   ),
   ERR_HEADER_MISMATCH: client(
     "2026-07-28: `MCP-Protocol-Version`, `Mcp-Method`, `Mcp-Name` or an `Mcp-Param-*` header is missing where it is required, or says something else than the body.",
   ),
   ERR_REVISION: client("A revision that Sluice does not know. `error.data.supported` lists those that it does."),
   ERR_UNASKED: client(
-    "A result or error whose request did not pass here, or was answered already. From a server it is dropped and counted as `sluice_unexpected_answers_total`.",
+    "A result or error whose request did not pass here, is forgotten, was answered already, or shares its id with another one of the session. From a server it is dropped and counted as `sluice_unexpected_answers_total`.",
   ),
   ERR_TARGET: client("A query, or an absolute-form target. Put a query that the server needs into `servers.<name>.url`."),
   ERR_HTTP: client("Ambiguous or malformed HTTP, such as two lengths."),
@@ -80,7 +80,9 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
     "The record could not be written and `audit.on_error` is `deny`. Free the disk; records are written again by themselves.",
   ),
   ERR_UPSTREAM: upstream("No connection, a TLS failure, or a connection that broke."),
-  ERR_UPSTREAM_TIMEOUT: upstream("No first byte within `limits.upstream_ms`, or silence on a stream for `limits.idle_ms`."),
+  ERR_UPSTREAM_TIMEOUT: upstream(
+    "No first byte within `limits.upstream_ms`, a JSON answer that paused for as long, silence on a stream for `limits.idle_ms`, no free connection within `limits.connect_ms`, or too many open streams (`limits.connections`).",
+  ),
   ERR_UPSTREAM_ANSWER: upstream(
     "A redirect, a 2xx that is neither JSON nor an event stream, a compressed body, JSON with more than one meaning, or an answer to another request. Its body is withheld.",
   ),

@@ -37,7 +37,7 @@ export function createJudgement(parts: JudgementParts): Judgement {
   };
   return {
     detect: async (transaction) => detect(transaction.message.document),
-    enrich: (transaction, findings) => enrich(transaction, findings.list, store),
+    enrich: (transaction, findings) => enrich(transaction, findings, store),
     decide: async (transaction, facts, findings) => {
       const input = messageInput(transaction, facts, findings, options(transaction));
       if (!input.ok) throw new Fault(input.failure);

@@ -101,5 +101,13 @@ function reloadOnHangUp(
 
 /** Settings that are fixed when the process starts: the socket, the audit file and the log are opened once. */
 function needRestart(started: Config, next: Config): string[] {
-  return (["listen", "tls", "audit", "log"] as const).filter((key) => !isDeepStrictEqual(started[key], next[key]));
+  const fixed = ({ listen, tls, audit, log, limits }: Config): Record<string, unknown> => ({
+    listen,
+    tls,
+    "audit.file": audit.file,
+    log,
+    "limits.body_ms": limits.body_ms,
+  });
+  const [before, after] = [fixed(started), fixed(next)];
+  return Object.keys(before).filter((key) => !isDeepStrictEqual(before[key], after[key]));
 }

@@ -105,11 +105,13 @@ const limits = z.strictObject({
   ),
   policy_text: size("1MiB", KIB, 64 * MIB).describe("A larger message enters the policy input without its long strings."),
   policy_memory: size("64MiB", 16 * MIB, 4096 * MIB).describe("Memory of one policy engine."),
-  upstream_ms: duration("60s", 100, 60 * MINUTE).describe("Time for the first byte of a server's answer."),
+  upstream_ms: duration("60s", 100, 60 * MINUTE).describe(
+    "Time for the first byte of a server's answer, and between two bytes of one that is read as a whole (JSON).",
+  ),
   body_ms: duration("30s", 100, 60 * MINUTE).describe("Time for a whole request body."),
   idle_ms: duration("0ms", 0, 24 * 60 * MINUTE).describe("Time between two bytes of a stream; 0: no limit."),
-  connect_ms: duration("10s", 100, 2 * MINUTE).describe("Time to connect to a server."),
-  connections: count(256, 1, 65_536).describe("Connections to one server."),
+  connect_ms: duration("10s", 100, 2 * MINUTE).describe("Time to connect to a server, and to wait for a free connection to it."),
+  connections: count(256, 1, 65_536).describe("Calls that may be under way with one server; of streams, four times as many."),
 });
 
 export const configSchema = z.strictObject({

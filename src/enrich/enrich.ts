@@ -2,7 +2,7 @@
  * Gathers the facts that policy reads beside the message itself: what the message is about, where data would go, what is known of the
  * flow. Must not judge, and must not change anything.
  */
-import type { Finding } from "../detect/detector.ts";
+import type { Finding, Findings } from "../detect/detector.ts";
 import { findUrls } from "../detect/urls.ts";
 import { targetOf, type MessageTarget } from "../mcp/methods.ts";
 import type { DestinationFacts, Phase, UrlFacts } from "../policy/input.ts";
@@ -55,7 +55,7 @@ export function targetKey(target: MessageTarget): string {
   return `${target.kind}\n${target.name ?? target.uri ?? ""}`;
 }
 
-export async function enrich(transaction: Transaction, findings: readonly Finding[], store: Store): Promise<Facts> {
+export async function enrich(transaction: Transaction, findings: Findings, store: Store): Promise<Facts> {
   const { exchange, message, answers, ticks } = transaction;
   const flow = flowOf(exchange);
   const answer = message.kind === "result" || message.kind === "error";
@@ -66,7 +66,7 @@ export async function enrich(transaction: Transaction, findings: readonly Findin
     target === undefined ? undefined : store.definition(catalogueOf(exchange), targetKey(target)),
   ]);
   const urls = findUrls(message.document, FACTS_CAP);
-  const destinations = destinationsOf(transaction, findings, urls.list);
+  const destinations = destinationsOf(transaction, findings.list, urls.list);
   return {
     phase: answer ? "response" : message.kind === "request" ? "request" : "notification",
     method: answer ? answers?.method : message.method,
@@ -75,7 +75,7 @@ export async function enrich(transaction: Transaction, findings: readonly Findin
     urls: urls.list,
     urlsCapped: urls.capped,
     destinations: destinations.slice(0, FACTS_CAP),
-    destinationsCapped: urls.capped || destinations.length > FACTS_CAP,
+    destinationsCapped: urls.capped || findings.capped || destinations.length > FACTS_CAP,
     labels,
     counters,
   };

@@ -80,7 +80,7 @@ export interface ClientFacts {
   info?: Json;
 }
 
-/** What is known of the flow (one principal's work with a server) so far. */
+/** What is known of the flow (one principal's work, across servers) so far. */
 export interface FlowFacts {
   labels: string[];
   counters: { [key: string]: number };
