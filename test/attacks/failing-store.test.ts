@@ -53,7 +53,7 @@ test.each(["sessionOwner", "labels", "counters", "definition", "consume", "addLa
     expect(JSON.parse(answer.body.toString())).toMatchObject({ jsonrpc: "2.0" });
     expect(answer.body.toString()).not.toContain("marker");
     expect(upstream.received).toEqual([]);
-    expect(fresh().at(-1)).toMatchObject({ direction: "client_to_server", effect: "error" });
+    expect(fresh().at(-1)).toMatchObject({ server: "one", direction: "client_to_server", effect: "error" });
     expect(JSON.stringify(fresh())).not.toContain("marker");
   },
 );

@@ -1,4 +1,16 @@
-import { appendFileSync, chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -72,6 +84,26 @@ test("after a file was moved away and opened anew, records go to the new one", (
   expect(readFileSync(`${file}.1`, "utf8")).toBe(line("a") + line("b"));
   expect(readFileSync(file, "utf8")).toBe(line("c"));
   expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+test.runIf(existsSync("/proc/self/fd"))("the file that was moved away is let go", () => {
+  const held = (): number =>
+    readdirSync("/proc/self/fd").filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(file);
+      } catch {
+        // The descriptor that listed them.
+        return false;
+      }
+    }).length;
+  const opened = open();
+  for (let at = 0; at < 3; at += 1) {
+    renameSync(file, `${file}.${at}`);
+    opened.reopen();
+    expect(held()).toBe(1);
+  }
+  opened.close();
+  expect(held()).toBe(0);
 });
 
 test("the new file may end in half a line as well", () => {
