@@ -6,7 +6,7 @@ import type { ServerConfig } from "../config/config.ts";
 import type { Finding, Findings } from "../detect/detector.ts";
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import type { MessageTarget } from "../mcp/methods.ts";
-import type { FindingFacts, Now, PolicyInput, UrlFacts } from "../policy/input.ts";
+import type { FindingFacts, FindingKind, Now, PolicyInput, UrlFacts } from "../policy/input.ts";
 import type { Transaction } from "../transaction.ts";
 import { pointersWithin } from "../mcp/json/pointers.ts";
 import { splice, type Edit } from "../mcp/json/splice.ts";
@@ -61,6 +61,7 @@ export function messageInput(transaction: Transaction, facts: Facts, findings: F
     ...(transaction.exchange.revision === undefined ? {} : { revision: transaction.exchange.revision }),
     ...(facts.method === undefined ? {} : { method: facts.method }),
     kind: message.kind,
+    size: document.bytes.length,
     ...(message.id === undefined ? {} : { id: new Verbatim(message.id.raw) }),
     ...(body === undefined ? {} : { [member]: new Verbatim(body.bytes) }),
     ...(omitted.length === 0 ? {} : { omitted }),
@@ -93,6 +94,7 @@ export function itemInput(transaction: Transaction, facts: Facts, item: ListItem
     ...(transaction.exchange.revision === undefined ? {} : { revision: transaction.exchange.revision }),
     method: item.method,
     kind: "item",
+    size: bytes.length,
     item: new Verbatim(bytes),
   };
   return writer({
@@ -161,7 +163,7 @@ function clientInfo(document: JsonDocument, payload: Node): string | undefined {
 
 function findingFacts(finding: Finding, prefix: string): FindingFacts {
   const { node: _node, rawStart: _rawStart, rawEnd: _rawEnd, ...facts } = finding;
-  return { ...facts, path: finding.path.slice(prefix.length) };
+  return { ...facts, kind: facts.kind as FindingKind, path: finding.path.slice(prefix.length) };
 }
 
 /** A payload's bytes; above the limit, without its long strings; null when that is still too large. */

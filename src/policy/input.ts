@@ -102,6 +102,8 @@ export interface McpFacts {
   item?: Json;
   /** In a response: the request that it answers. */
   request?: { method: string; params?: Json };
+  /** Bytes of the message, or of the item of a list, as it was sent: also of what was left out. */
+  size: number;
   /** JSON Pointers of long strings that were left out because the message is larger than `limits.policy_text`. */
   omitted?: string[];
 }
@@ -123,9 +125,28 @@ export interface ToolFacts {
   annotations?: Json;
 }
 
+/** What the detectors of this release find. */
+export type FindingKind =
+  | "email"
+  | "card"
+  | "us_ssn"
+  | "iban"
+  | "phone"
+  | "ipv4"
+  | "aws_access_key"
+  | "aws_secret_key"
+  | "github_token"
+  | "slack_token"
+  | "slack_webhook"
+  | "stripe_key"
+  | "openai_key"
+  | "anthropic_key"
+  | "private_key"
+  | "jwt";
+
 export interface FindingFacts {
   n: number;
-  kind: string;
+  kind: FindingKind;
   category: "pii" | "secret";
   path: string;
   on: "value" | "key" | "number";

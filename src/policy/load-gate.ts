@@ -88,7 +88,7 @@ function plainMessage(server: string, phase: Exclude<Phase, "probe">): PolicyInp
     principal: { id: "probe", method: "anonymous", scopes: [], groups: [], claims: {} },
     client: { ip: "127.0.0.1" },
     flow: { labels: [], counters: {} },
-    mcp: mcp[phase],
+    mcp: { ...mcp[phase], size: 200 },
     ...(phase === "notification"
       ? {}
       : { target: { kind: "tool", name: "probe", definition: tool }, tool: { name: "probe", definition: tool } }),
