@@ -18,6 +18,7 @@ import type { RedactionKeys } from "./enforce/redact.ts";
 import { type ErrorCode, fail, Fault, ok, type Result } from "./errors.ts";
 import { Admission, isSessionId } from "./http/admission.ts";
 import { createApp } from "./http/app.ts";
+import type { Call } from "./http/call.ts";
 import { Exits } from "./http/exits.ts";
 import { type HostRules, hostRules } from "./http/host-rules.ts";
 import { refuseMalformed } from "./http/malformed.ts";
@@ -29,6 +30,9 @@ import { loadPolicy, type Policy, type PolicyDeps } from "./policy/policy.ts";
 import { guarded, type Judgement, jsonLimits, type Stages } from "./stages.ts";
 import { Conversation } from "./state/conversation.ts";
 import { MemoryStore } from "./state/memory.ts";
+import type { Store } from "./state/store.ts";
+import type { Exchange } from "./transaction.ts";
+import type { Answer } from "./upstream/answer.ts";
 import { forward, forwardOwn, type ForwardParts } from "./upstream/forward.ts";
 import { Forwarder } from "./upstream/forwarder.ts";
 import { OwnAnswers } from "./upstream/own-answers.ts";
@@ -39,6 +43,8 @@ export interface Gateway {
   readonly revision: string;
   /** Takes a new configuration and policy, or keeps everything as it was and says why. `listen`, `tls` and `audit` need a restart. */
   reload(config: Config, options?: PolicyDeps): Promise<Result<{ revision: string }, readonly Problem[]>>;
+  /** Counts a reload that failed before there was a configuration to take. */
+  reloadFailed(): void;
   /** Opens the audit file anew, after it was moved away. */
   reopenAudit(): void;
   /** Stops listening, lets calls under way finish for `graceMs`, then breaks what is left. */
@@ -154,6 +160,9 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       void before?.forwarder.drain();
       return ok({ revision: policy.value.revision });
     },
+    reloadFailed() {
+      lasting.metrics.reload("failed");
+    },
     reopenAudit() {
       const reopened = lasting.sink.reopen();
       if (!reopened.ok) log.error({ detail: reopened.failure.detail }, "the audit file cannot be opened again");
@@ -210,15 +219,26 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
       judgeMs: options.judgeMs ?? JUDGE_MS,
       forward: async (call, exchange, leaving) => {
         const answer = await forward(hop, call, exchange, leaving);
-        const session = answer.ok && exchange.era === "legacy" ? sessionIn(answer.value.headers) : undefined;
-        // The server has just named a session: it belongs to whoever asked.
-        if (session !== undefined && isSessionId(session)) await store.sessionOwner(exchange.server.name, session, exchange.principal.id);
-        if (answer.ok && answer.value.status < 300 && call.method === "DELETE" && exchange.session !== undefined)
-          await store.endSession(exchange.server.name, exchange.session);
+        if (!answer.ok) return answer;
+        try {
+          await rememberSession(store, call.method, exchange, answer.value);
+        } catch (fault) {
+          // An answer that nobody will read must not hold its connection.
+          answer.value.body.abort();
+          throw fault;
+        }
         return answer;
       },
     },
   };
+}
+
+/** A session belongs to whoever it was given to, until the server says that it has ended. */
+async function rememberSession(store: Store, method: Call["method"], exchange: Exchange, { status, headers }: Answer): Promise<void> {
+  const { server, principal, session } = exchange;
+  const given = exchange.era === "legacy" ? sessionIn(headers) : undefined;
+  if (given !== undefined && isSessionId(given)) await store.sessionOwner(server.name, given, principal.id);
+  if (method === "DELETE" && status < 300 && session !== undefined) await store.endSession(server.name, session);
 }
 
 function sessionIn(headers: readonly string[]): string | undefined {
@@ -253,7 +273,11 @@ async function listen(
     server.once("error", (fault) => {
       resolve(
         fail([
-          startProblem(config, "config/listen", `Cannot listen on ${config.listen.host}:${config.listen.port} (${faultName(fault)}).`),
+          startProblem(
+            config,
+            "config/listen",
+            `Cannot listen on ${config.listen.host}:${config.listen.port} (${faultName(fault)}). ${listenHint(fault)}`,
+          ),
         ]),
       );
     });
@@ -263,6 +287,12 @@ async function listen(
       resolve(ok(server));
     });
   });
+}
+
+function listenHint(fault: Error): string {
+  const code: unknown = Reflect.get(fault, "code");
+  if (code === "EADDRINUSE") return "Something else listens there: stop it, or set another port under listen.";
+  return code === "EACCES" ? "Ports below 1024 need a privilege: choose a higher one." : "Is it an address of this machine?";
 }
 
 function startProblem(config: Config, check: string, message: string): Problem {

@@ -6,9 +6,9 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { Config } from "./config/config.ts";
 import type { Problem } from "./config/problem.ts";
-import { createDetect } from "./detect/detect.ts";
+import { createDetect, screenText } from "./detect/detect.ts";
 import type { Finding } from "./detect/detector.ts";
-import { type ErrorCode, ok, type Result } from "./errors.ts";
+import { type ErrorCode, type Failure, ok, type Result } from "./errors.ts";
 import { createJudgement } from "./judgement.ts";
 import { ABSENT } from "./mcp/json.ts";
 import type { Message } from "./mcp/message.ts";
@@ -38,6 +38,8 @@ export interface JudgeInput {
 export interface Verdict {
   readonly effect: Effect;
   readonly reason: ErrorCode | undefined;
+  /** What went wrong, where an error code alone does not say it. No payload. */
+  readonly detail?: string;
   readonly matched: readonly Rule[];
   readonly would: readonly Rule[];
   readonly findings: readonly VerdictFinding[];
@@ -80,11 +82,12 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
       const server = name === undefined ? [...config.servers.values()][0] : config.servers.get(name);
       if (server === undefined) throw new Error("judgeLine needs the name of a configured server");
       const message = readWholeMessage(bytes, limits);
-      if (!message.ok) return refused(message.failure.code);
+      if (!message.ok) return refused(message.failure);
       const fault = methodFault(message.value);
-      if (fault !== undefined) return refused(fault.code);
+      if (fault !== undefined) return refused(fault);
       const asked = readWholeMessage(request, limits);
-      if (!asked.ok) return refused(asked.failure.code);
+      if (!asked.ok)
+        return refused({ ...asked.failure, detail: `the request that is answered: ${asked.failure.detail ?? asked.failure.code}` });
       const exchange: Exchange = {
         id: randomUUID(),
         server,
@@ -118,18 +121,24 @@ function standing(message: Message, request: Message): { era: Era; revision: str
   return { era: "legacy", revision: undefined };
 }
 
-function refused(reason: ErrorCode): Verdict {
-  return { effect: "error", reason, matched: [], would: [], findings: [], output: null };
+function refused({ code, detail }: Failure): Verdict {
+  return { effect: "error", reason: code, ...(detail === undefined ? {} : { detail }), matched: [], would: [], findings: [], output: null };
 }
 
 function verdict(outcome: Outcome): Verdict {
   return {
     effect: outcome.effect,
     reason: outcome.reason,
-    matched: outcome.decision?.matched ?? [],
-    would: outcome.decision?.would ?? [],
+    ...(outcome.detail === undefined ? {} : { detail: outcome.detail }),
+    matched: screened(outcome.decision?.matched),
+    would: screened(outcome.decision?.would),
     findings: (outcome.findings?.list ?? []).map(({ node: _node, rawStart: _start, rawEnd: _end, ...facts }) => facts),
     ...(outcome.list === undefined ? {} : { list: outcome.list }),
     output: outcome.bytes?.toString("utf8") ?? null,
   };
+}
+
+/** Messages may quote traffic: they are searched here as they are for the audit record. */
+function screened(rules: readonly Rule[] = []): Rule[] {
+  return rules.map((rule) => (rule.message === undefined ? rule : { ...rule, message: screenText(rule.message) }));
 }

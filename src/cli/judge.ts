@@ -7,6 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { loadConfig } from "../config/load.ts";
 import { ioReason } from "../config/io-reason.ts";
 import { didYouMean } from "../config/suggest.ts";
+import type { JudgeInput } from "../judge.ts";
 import type { Direction } from "../policy/input.ts";
 import { EXIT, type ExitCode, printProblems, type Streams } from "./streams.ts";
 
@@ -16,6 +17,9 @@ export interface JudgeOptions {
   readonly direction: Direction;
   readonly lines?: boolean;
   readonly request?: string;
+  readonly principal?: string;
+  readonly groups?: string[];
+  readonly scopes?: string[];
 }
 
 const REFUSED: ReadonlySet<string> = new Set(["deny", "hold", "error"]);
@@ -56,11 +60,18 @@ export async function judge(file: string, options: JudgeOptions, streams: Stream
       server: server.name,
       direction: options.direction,
       ...(request === undefined ? {} : { request: request.bytes }),
+      principal: callerOf(options),
     });
     refused ||= REFUSED.has(verdict.effect);
     stdout.write(`${JSON.stringify(verdict)}\n`);
   }
   return refused ? EXIT.found : EXIT.fine;
+}
+
+/** Who is calling: a holder of an API key when one is named, else nobody in particular. */
+function callerOf({ principal, groups, scopes }: JudgeOptions): NonNullable<JudgeInput["principal"]> {
+  if (principal === undefined && groups === undefined && scopes === undefined) return {};
+  return { id: principal ?? "anonymous", method: "api_key", groups: groups ?? [], scopes: scopes ?? [] };
 }
 
 function chooseServer(named: string | undefined, known: readonly string[]): { ok: true; name: string } | { ok: false; message: string } {

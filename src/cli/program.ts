@@ -88,6 +88,9 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
         .choices(["client_to_server", "server_to_client"])
         .default("client_to_server"),
     )
+    .option("-p, --principal <id>", "who is calling: the id of an API key (absent: anonymous)")
+    .option("--groups <names>", "the caller's groups, with commas between them", list)
+    .option("--scopes <names>", "the caller's scopes, with commas between them", list)
     .option("--lines", "one message per line, all in one flow")
     .option("--request <file>", "the request that a result answers (absent: a plain tools/call)")
     .addHelpText("after", EXAMPLES.judge)

@@ -79,6 +79,7 @@ function reloadOnHangUp(
     const loaded = await load();
     const reloaded = loaded.ok ? await gateway.reload(loaded.value.config, { locate: loaded.value.locate }) : loaded;
     if (!loaded.ok || !reloaded.ok) {
+      if (!loaded.ok) gateway.reloadFailed();
       printProblems(reloaded.ok ? [] : reloaded.failure, stderr);
       stderr.write("Not reloaded: the running configuration and policy stay.\n");
       return;

@@ -41,9 +41,9 @@ function networkOf(ip: string): string {
   if (!v4.includes(":")) return v4;
   const [head = "", tail] = v4.split("::");
   const groups = head === "" ? [] : head.split(":");
-  const filled =
-    tail === undefined ? groups : [...groups, ...Array.from({ length: 8 - groups.length - tail.split(":").length }, () => "0")];
-  return filled.slice(0, 4).join(":");
+  const rest = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => "0");
+  return [...groups, ...zeros, ...rest].slice(0, 4).join(":");
 }
 
 /** The scope in which a server's definitions are remembered: lists differ between principals. */

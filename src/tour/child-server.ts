@@ -13,10 +13,13 @@ export interface ChildServer {
 const READY_MS = 20_000;
 const POLL_MS = 50;
 
-/** Runs `node <args>` with PORT set. Its output is dropped: it can hold what was sent to it. */
+/**
+ * Runs `node <args>` with PORT set. It holds the other end of the child's standard input, which ends with this process however that
+ * ends; the preloaded `end-with-parent` makes the child notice. Its output is dropped: it can hold what was sent to it.
+ */
 export async function startChildServer(args: readonly string[]): Promise<ChildServer> {
   const port = await freePort();
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "ignore"], env: { ...process.env, PORT: String(port) } });
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "ignore", "ignore"], env: { ...process.env, PORT: String(port) } });
   const stop = (): Promise<void> => stopChild(child);
   process.once("exit", () => {
     child.kill("SIGKILL");

@@ -29,8 +29,15 @@ export async function startQuickStart(folder: string): Promise<QuickStart> {
   };
   try {
     const [everything, crm] = await Promise.all([
-      startChildServer(["--import", ownModule("loopback-guard"), everythingScript, "streamableHttp"]),
-      startChildServer([fileURLToPath(ownModule("crm-server"))]),
+      startChildServer([
+        "--import",
+        ownModule("end-with-parent"),
+        "--import",
+        ownModule("loopback-guard"),
+        everythingScript,
+        "streamableHttp",
+      ]),
+      startChildServer(["--import", ownModule("end-with-parent"), fileURLToPath(ownModule("crm-server"))]),
     ]);
     servers.push(everything, crm);
     const config = join(folder, "sluice.yaml");

@@ -14,6 +14,8 @@ beforeAll(() => {
   writeFileSync(join(folder, "one.yaml"), "servers: {crm: {url: https://a.example/mcp}}\n");
   writeFileSync(join(folder, "two.yaml"), "servers: {crm: {url: https://a.example/mcp}, docs: {url: https://b.example/mcp}}\n");
   writeFileSync(join(folder, "request.json"), call("who?"));
+  const access = "{protocol_and_identity: {access: [{principals: [], groups: [support], tools: [echo]}]}}";
+  writeFileSync(join(folder, "groups.yaml"), `servers: {crm: {url: https://a.example/mcp, settings: ${access}}}\n`);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -81,4 +83,19 @@ test("takes the only server for granted, and a named one of several", async () =
     judge(call("hi"), "--config", "two.yaml", "--server", "docs"),
   ]);
   expect(runs.map(({ code }) => code)).toEqual([0, 0]);
+});
+
+test("judges as the caller that is named", async () => {
+  const [nobody, support] = await Promise.all([
+    judge(call("hi"), "--config", "groups.yaml"),
+    judge(call("hi"), "--config", "groups.yaml", "--principal", "ann", "--groups", "support,other"),
+  ]);
+  expect([nobody.code, verdicts(nobody.stdout)[0]?.["reason"]]).toEqual([1, "ERR_NO_GRANT"]);
+  expect([support.code, verdicts(support.stdout)[0]?.["effect"]]).toEqual([0, "allow"]);
+});
+
+test("says what is wrong with a message that cannot be judged, without quoting it", async () => {
+  const ran = await judge('{"jsonrpc":"2.0","id":1,"method":"ping","marker":1}{}', "--config", "one.yaml");
+  expect(verdicts(ran.stdout)).toMatchObject([{ effect: "error", reason: "ERR_JSON", detail: expect.stringContaining("at byte 51") }]);
+  expect(ran.stdout).not.toContain("marker");
 });

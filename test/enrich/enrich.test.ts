@@ -47,6 +47,7 @@ describe("a flow", () => {
     ["10.0.0.1", "::ffff:10.0.0.1"],
     ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"],
     ["2001:db8:1:2::1", "2001:db8:1:2:3::"],
+    ["2001:db8::a:b:c:d:1", "2001:db8:0:a:2::"],
     ["2001:db8::1", "2001:db8:0:0:5:6:7:8"],
     ["::2", "0:0:0:0:5:6:7:8"],
   ])("of anonymous callers is the same from %s and %s", (first, second) => {
