@@ -14,7 +14,7 @@ beforeAll(() => {
   writeFileSync(join(folder, "one.yaml"), "servers: {crm: {url: https://a.example/mcp}}\n");
   writeFileSync(join(folder, "two.yaml"), "servers: {crm: {url: https://a.example/mcp}, docs: {url: https://b.example/mcp}}\n");
   writeFileSync(join(folder, "request.json"), call("who?"));
-  const access = "{protocol_and_identity: {access: [{principals: [], groups: [support], tools: [echo]}]}}";
+  const access = "{protocol_and_identity: {access: [{groups: [support], tools: [echo]}]}}";
   writeFileSync(join(folder, "groups.yaml"), `servers: {crm: {url: https://a.example/mcp, settings: ${access}}}\n`);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
