@@ -15,6 +15,14 @@ import { packNames, ruleIds } from "./rules.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const cases = readCases(join(ROOT, "fixtures/cases")).map((each, index) => ({ ...each, server: `case-${index}` }));
 
+/** Settings of servers that the messages too large for a case go to. */
+const OMITTED_TEXT = {
+  shipped: {},
+  open: { client_to_server: "allow" },
+  closed: { server_to_client: "deny" },
+};
+const omitting = (omitted_text: object) => ({ url: "http://127.0.0.1:9/mcp", settings: { protocol_and_identity: { omitted_text } } });
+
 let folder: string;
 let config: Config;
 let judge: Judge;
@@ -27,7 +35,10 @@ beforeAll(async () => {
     trust: each.trust ?? "third_party",
     ...(each.settings === undefined ? {} : { settings: each.settings }),
   });
-  const servers = Object.fromEntries(cases.map((each) => [each.server, standing(each)]));
+  const servers = {
+    ...Object.fromEntries(cases.map((each) => [each.server, standing(each)])),
+    ...Object.fromEntries(Object.entries(OMITTED_TEXT).map(([name, omitted_text]) => [name, omitting(omitted_text)])),
+  };
   writeFileSync(file, stringify({ listen: "127.0.0.1:8080", servers, audit: { file: "audit.jsonl" } }));
   const loaded = await loadConfig(file);
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.failure));
@@ -77,7 +88,7 @@ describe.each([...new Set(cases.map((each) => each.file))])("%s", (file) => {
 });
 
 /** Rules that fire only where a message is too large to be written down, or the data of a bundle is damaged. */
-const BEYOND_CASES = /\/(no_settings|too_many_findings|too_many_urls)$/;
+const BEYOND_CASES = /\/(no_settings|omitted_text|too_many_findings|too_many_urls)$/;
 
 it.each(packNames)("every denying and redacting rule of %s fires in a case", (pack) => {
   const inCases = new Set(cases.flatMap((each) => each.expect.rules));
@@ -108,5 +119,37 @@ describe("facts that are capped", () => {
   it("denies a message with more URLs than are listed", async () => {
     const verdict = await judge.judgeLine({ bytes: call(many(2_000, (index) => `https://h${index}.example.com/`)), server });
     expect([verdict.effect, fired(verdict), verdict.output]).toEqual(["deny", ["egress/too_many_urls"], null]);
+  });
+});
+
+describe("text that no policy could read", () => {
+  const padding = "x".repeat(1_100_000);
+  const call = (text: string) => ({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo", arguments: { text, padding } } });
+  const progress = { jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: 1, progress: 1, message: padding } };
+  const result = (text: string) => ({ jsonrpc: "2.0", id: 1, result: { content: [{ type: "text", text }] } });
+  const ask = { jsonrpc: "2.0", id: 1, method: "ping", params: { _meta: { padding } } };
+  const pong = { jsonrpc: "2.0", id: 1, result: {} };
+  const bytes = (message: object) => Buffer.from(JSON.stringify(message));
+  const DENIED = ["deny", ["protocol_and_identity/omitted_text"]];
+  const PASSES = ["allow", []];
+
+  it.each([
+    ["a padded call is denied", "shipped", "client_to_server", call("y"), undefined, DENIED],
+    ["a padded call passes where the settings say so", "open", "client_to_server", call("y"), undefined, PASSES],
+    ["a padded notification of a client is denied", "shipped", "client_to_server", progress, undefined, DENIED],
+    ["a padded notification of a server passes", "shipped", "server_to_client", progress, undefined, PASSES],
+    ["a padded notification of a server is denied where the settings say so", "closed", "server_to_client", progress, undefined, DENIED],
+    ["a large result passes", "shipped", "server_to_client", result(padding), call("y").method, PASSES],
+    ["a large result is denied where the settings say so", "closed", "server_to_client", result(padding), call("y").method, DENIED],
+    ["the result of a padded call is denied", "shipped", "server_to_client", result("y"), call("y"), DENIED],
+    ["the result of a padded call passes where the settings say so", "open", "server_to_client", result("y"), call("y"), PASSES],
+    ["a large answer of a client is denied", "shipped", "client_to_server", { ...pong, result: { padding } }, "ping", DENIED],
+    ["the answer to a padded question of a server passes", "shipped", "client_to_server", pong, ask, PASSES],
+    ["the answer to a padded question is denied where the settings say so", "closed", "client_to_server", pong, ask, DENIED],
+  ] as const)("%s", async (_name, server, direction, message, asked, expected) => {
+    const plain = { jsonrpc: "2.0", id: 1, method: asked, params: asked === "ping" ? {} : { name: "echo", arguments: {} } };
+    const request = asked === undefined ? {} : { request: bytes(typeof asked === "string" ? plain : asked) };
+    const verdict = await judge.judgeLine({ bytes: bytes(message), server, direction, ...request });
+    expect([verdict.effect, fired(verdict)]).toEqual(expected);
   });
 });

@@ -13,6 +13,7 @@ settings(access) := {"s": {"protocol_and_identity": {
 	"deny_resources": [],
 	"methods_allow": [],
 	"unknown_methods": "deny",
+	"omitted_text": {"client_to_server": "deny", "server_to_client": "allow"},
 }}}
 
 open_to_all := settings([{"principals": ["*"], "tools": ["*"], "prompts": ["*"], "resources": ["*"]}])
