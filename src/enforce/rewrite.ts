@@ -12,17 +12,20 @@ import { type Edit, removeElement, removeMember } from "../mcp/json/splice.ts";
 
 /**
  * Edits of the document's bytes. `replace` and `remove` act on every value that the path selects, `add` as JSON Patch's (RFC 6902
- * section 4.1) in every parent: a member that is there is replaced, `-` and the length append. What is not there is left alone.
+ * section 4.1) in every parent: a member that is there is replaced, `-` and the length append. What is not there needs no replacing.
  * ERR_DECISION: a path that is not acceptable or names the root or an immutable member, a missing value, rewrites that do not agree.
+ * ERR_ENFORCE: an `add` that finds no parent, or one that has no such place: what the rule wanted to be there would be missing.
  * An immutable member that a rewrite would bring in shows only in the result: whoever makes the edits compares.
  */
 export function rewrite(document: JsonDocument, rewrites: readonly Rewrite[]): Result<Edit[]> {
-  const plan: Plan = { immutable: immutableNodes(document), values: new Map(), inserts: new Map() };
+  const plan: Plan = { immutable: immutableNodes(document), values: new Map(), inserts: new Map(), unplaced: false };
   for (const one of rewrites) {
     const failure = enter(document, plan, one);
     if (failure !== undefined) return fail(failure);
   }
   const values = agree(document, plan);
+  // Only now, so that the order of the rewrites cannot choose the error.
+  if (values.ok && plan.unplaced) return fail({ code: "ERR_ENFORCE", detail: "a rewrite adds where nothing can be added" });
   return values.ok ? ok([...valueEdits(document, values.value), ...insertEdits(document, plan, values.value)]) : values;
 }
 
@@ -34,6 +37,8 @@ interface Plan {
   readonly values: Map<Node, Content>;
   /** Container → name, or index as of the document → JSON text. */
   readonly inserts: Map<Node, Map<string | number, string>>;
+  /** An addition had no place. */
+  unplaced: boolean;
 }
 
 function enter(document: JsonDocument, plan: Plan, { op, path, value }: Rewrite): Failure | undefined {
@@ -49,6 +54,7 @@ function enterAdd(document: JsonDocument, plan: Plan, path: Rewrite["path"], con
   const places = selectParents(document, 0, path);
   if (!places.ok) return places.failure;
   const { parents, last } = places.value;
+  if (parents.length === 0) plan.unplaced = true;
   return firstFailure(parents, (parent) => {
     if (document.kind(parent) === "object") {
       const name = String(last);
@@ -57,7 +63,9 @@ function enterAdd(document: JsonDocument, plan: Plan, path: Rewrite["path"], con
       return enterInsert(plan, parent, name, content);
     }
     const index = document.kind(parent) === "array" ? indexIn(document.elements(parent).length, last) : undefined;
-    return index === undefined ? undefined : enterInsert(plan, parent, index, content);
+    if (index !== undefined) return enterInsert(plan, parent, index, content);
+    plan.unplaced = true;
+    return undefined;
   });
 }
 

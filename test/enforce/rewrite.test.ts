@@ -36,16 +36,35 @@ describe("one rewrite", () => {
     ["/params/arguments/a/2", '{"a":[1,2,9],"o":{}}'],
     ["/params/arguments/a/0", '{"a":[9,1,2],"o":{}}'],
     ["/params/arguments/a/1", '{"a":[1,9,2],"o":{}}'],
-    ["/params/arguments/a/3", '{"a":[1,2],"o":{}}'],
-    ["/params/arguments/a/x", '{"a":[1,2],"o":{}}'],
     ["/params/arguments/o/n", '{"a":[1,2],"o":{"n":9}}'],
     ["/params/arguments/o", '{"a":[1,2],"o":9}'],
-    ["/params/arguments/a/0/n", '{"a":[1,2],"o":{}}'],
-    ["/params/arguments/missing/n", '{"a":[1,2],"o":{}}'],
     [["params", "arguments", 'q"'], '{"a":[1,2],"o":{},"q\\"":9}'],
     ["$.params.arguments.o.__proto__", '{"a":[1,2],"o":{"__proto__":9}}'],
   ] as [Rewrite["path"], string][])("adds at %s", async (path, after) => {
     expect(await rewriting(call('{"a":[1,2],"o":{}}'), { op: "add", path, value: 9 })).toBe(call(after));
+  });
+
+  it.each([
+    ["a parent that is not there", "/params/arguments/missing/n"],
+    ["a parent that no path selects", "$.params.arguments.missing.n"],
+    ["a parent that is no object or array", "/params/arguments/a/0/n"],
+    ["one such parent among others", "$.params.arguments.*[0]"],
+    ["an index behind the end", "/params/arguments/a/3"],
+    ["a name in an array", "/params/arguments/a/x"],
+  ])("fails when it cannot add: %s", async (_, path) => {
+    const text = call('{"a":[1,2],"n":1}');
+    expect(await rewriting(text, { op: "add", path, value: 9 })).toMatchObject({ code: "ERR_ENFORCE" });
+    const decides: Loose<Rewrite>[] = [
+      { op: "add", path, value: 9 },
+      { op: "remove", path: "/id" },
+    ];
+    for (const rewrites of [decides, decides.toReversed()])
+      expect(await rewriting(text, ...rewrites)).toMatchObject({ code: "ERR_DECISION" });
+  });
+
+  it.each(["replace", "remove"] as const)("has nothing to do when a %s meets nothing", async (op) => {
+    const text = call('{"a":1}');
+    expect(await rewriting(text, { op, path: "/params/arguments/missing/n", value: 9 })).toBe(text);
   });
 
   it("adds to an empty array", async () => {
