@@ -4,6 +4,8 @@
 import Ajv from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { kinds } from "../../src/detect/detect.ts";
+import inputSchema from "../../policies/schema/input.json" with { type: "json" };
 import { packNames, readJson } from "./rules.ts";
 
 type Schema = Record<string, unknown> & { properties: Record<string, Record<string, unknown>> };
@@ -73,5 +75,50 @@ describe("the table of personal data", () => {
       ["internal", "partner", "third_party"].filter((trust) => defaults[place]?.[trust]?.["other"] === undefined),
     );
     expect(missing).toEqual([]);
+  });
+});
+
+describe("the kinds of findings", () => {
+  type Node = {
+    properties: Record<string, Node>;
+    additionalProperties?: unknown;
+    enum?: string[];
+    items: Node;
+    $defs: Record<string, Node>;
+  };
+  const found = (category: string) => kinds().flatMap((kind) => (kind.category === category ? [kind.kind] : []));
+  const pii = readJson("pii", "settings.schema.json") as Node;
+  const secrets = readJson("secrets", "settings.schema.json") as Node;
+
+  it("of the policy input are the detectors'", () => {
+    expect(inputSchema.definitions.FindingKind.enum.toSorted()).toEqual(
+      kinds()
+        .map(({ kind }) => kind)
+        .toSorted(),
+    );
+  });
+
+  it.each([
+    ["a table of modes", pii.$defs["modes"]],
+    ["redact_with", pii.properties["redact_with"]],
+    ["min_score", pii.properties["min_score"]],
+  ])("of %s are the detectors', and other", (_name, schema) => {
+    expect(Object.keys(schema?.properties ?? {}).toSorted()).toEqual([...found("pii"), "other"].toSorted());
+    expect(schema?.additionalProperties).toBe(false);
+  });
+
+  it("of secrets that may be exempt are the detectors'", () => {
+    expect(secrets.properties["exempt_kinds"]?.items.enum?.toSorted()).toEqual(found("secret").toSorted());
+  });
+});
+
+describe("a pattern in a schema", () => {
+  it.each([...packNames])("is said in words as well, in the settings of %s", (pack) => {
+    const bare: unknown[] = [];
+    JSON.stringify(readJson(pack, "settings.schema.json"), (_key, value: unknown) => {
+      if (typeof value === "object" && value !== null && "pattern" in value && !("description" in value)) bare.push(value);
+      return value;
+    });
+    expect(bare).toEqual([]);
   });
 });

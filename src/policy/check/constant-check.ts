@@ -3,9 +3,8 @@
  * check lets through and which are never true. Must not judge anything else.
  */
 import { nearest } from "../../config/suggest.ts";
-import { PII, SECRETS } from "../../detect/catalogue.ts";
 import { METHODS } from "../../mcp/methods.ts";
-import { constantRef, isTerm, type Location, type RegoModule, type Term } from "./rego-ast.ts";
+import { constantRef, isTerm, type Location, type RegoModule, type RegoRule, ruleName, type Term } from "./rego-ast.ts";
 import type { Slip } from "./rule-check.ts";
 
 /** The part of JSON Schema that the generated input schema uses. */
@@ -46,6 +45,9 @@ export function checkConstants(module: RegoModule, schema: InputSchema): Slip[] 
         compare(args[1], args[0], location);
       }
     }
+    const kinds = valuesOf(schema.definitions?.["FindingKind"], schema)?.map(String) ?? [];
+    for (const kind of redactedKinds(rule))
+      if (!kinds.includes(String(kind.value))) notOneOf("kinds", String(kind.value), kinds, kind.location ?? rule.location);
     function compare(ref: Term, constant: Term, location: Location | undefined): void {
       if (constant.type === "number") return compareNumber(ref, Number(constant.value), location);
       if (constant.type !== "string") return;
@@ -53,13 +55,16 @@ export function checkConstants(module: RegoModule, schema: InputSchema): Slip[] 
       const values = valuesOf(at, schema);
       if (values === undefined) return compareOpen(ref, at, String(constant.value), location);
       if (values.includes(constant.value)) return;
-      const name = constantRef(ref)?.join(".") ?? "this";
+      notOneOf(constantRef(ref)?.join(".") ?? "this", String(constant.value), values.map(String), location);
+    }
+    function notOneOf(name: string, value: string, values: readonly string[], location: Location | undefined): void {
+      const near = nearest(value, values);
       slips.push({
         file: module.file,
         location,
         check: "policy/constant",
-        message: `\`${name}\` is never "${String(constant.value)}".`,
-        hint: `It is one of ${values.join(", ")}.`,
+        message: `\`${name}\` is never "${value}".`,
+        hint: near === undefined ? `It is one of ${values.join(", ")}.` : `Did you mean "${near}"?`,
       });
     }
     function compareNumber(ref: Term, value: number, location: Location | undefined): void {
@@ -91,6 +96,15 @@ export function checkConstants(module: RegoModule, schema: InputSchema): Slip[] 
   return slips;
 }
 
+/** The kinds that an element of `redact` names literally. */
+function redactedKinds(rule: RegoRule): Term[] {
+  const { key } = rule.head;
+  if (ruleName(rule) !== "redact" || key?.type !== "object") return [];
+  const listed = (key.value as [Term, Term][]).find(([name]) => name.value === "kinds")?.[1];
+  if (listed?.type !== "set" && listed?.type !== "array") return [];
+  return (listed.value as Term[]).filter((kind) => kind.type === "string");
+}
+
 function schemaOf(term: Term, root: InputSchema, aliases: ReadonlyMap<string, InputSchema>): InputSchema | undefined {
   if (term.type !== "ref" && term.type !== "var") return undefined;
   const parts = term.type === "var" ? [term] : (term.value as Term[]);
@@ -105,11 +119,9 @@ function schemaOf(term: Term, root: InputSchema, aliases: ReadonlyMap<string, In
 
 /** Parts of the input whose values are known, though others can come. */
 function words(root: InputSchema): ReadonlyMap<InputSchema, readonly string[]> {
-  const { FindingFacts, McpFacts } = root.definitions ?? {};
-  const kinds = [...PII, ...SECRETS].map(({ kind }) => kind);
+  const { McpFacts } = root.definitions ?? {};
   const methods = METHODS.map(({ name }) => name);
   const known: [InputSchema | undefined, readonly string[]][] = [
-    [FindingFacts?.properties?.["kind"], kinds],
     [McpFacts?.properties?.["method"], methods],
     [McpFacts?.properties?.["request"]?.properties?.["method"], methods],
   ];

@@ -85,8 +85,8 @@ function effective(pack: Pack, layers: readonly Layer[], problems: Problem[]): T
       const name = `${layer?.name ?? "settings"}.${[pack.name, ...full].join(".")}`;
       problems.push(
         key === undefined
-          ? wrongValue(place, name, issue, valueAt(merged, full))
-          : unknownSetting(place, name, key, Object.keys(pack.defaults)),
+          ? wrongValue(place, name, issue, valueAt(merged, full), described(schemaAt(pack.schema, full)))
+          : unknownSetting(place, name, key, Object.keys(objectIn(schemaAt(pack.schema, path)?.["properties"]) ?? {})),
       );
     }
   }
@@ -100,6 +100,29 @@ function schemaOf(pack: Pack): z.ZodType {
   const known = compiled.get(pack) ?? z.fromJSONSchema({ ...pack.schema });
   compiled.set(pack, known);
   return known;
+}
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** The part of a pack's schema for the value at a path, as far as the schemas of packs go: members, items and `$ref`s into `$defs`. */
+function schemaAt(root: Schema, path: TreePath): Schema | undefined {
+  const resolved = (schema: Schema | undefined): Schema | undefined => {
+    const ref = schema?.["$ref"];
+    return typeof ref === "string" ? objectIn(objectIn(root["$defs"])?.[ref.replace("#/$defs/", "")]) : schema;
+  };
+  let at: Schema | undefined = root;
+  for (const part of path) at = resolved(objectIn(typeof part === "number" ? at?.["items"] : objectIn(at?.["properties"])?.[part]));
+  return at;
+}
+
+function objectIn(value: unknown): Schema | undefined {
+  return isTree(value) ? value : undefined;
+}
+
+/** What a text must be, in words: the description of a schema with a pattern. */
+function described(schema: Schema | undefined): string | undefined {
+  const { pattern, description } = schema ?? {};
+  return typeof pattern === "string" && typeof description === "string" ? description : undefined;
 }
 
 function reaches(value: unknown, path: TreePath): boolean {
@@ -148,7 +171,8 @@ function suggest(what: string, word: string, known: readonly string[]): string {
   return near === undefined ? `The ${what}s are ${known.join(", ")}.` : `Did you mean \`${near}\`?`;
 }
 
-function wrongValue(place: Place, name: string, issue: z.core.$ZodIssue, found: unknown): Problem {
+function wrongValue(place: Place, name: string, issue: z.core.$ZodIssue, found: unknown, words: string | undefined): Problem {
+  if (words !== undefined && typeof found === "string") return wrong(place, `${name} must be ${words}.`);
   if (issue.code === "invalid_type") return wrong(place, `${name} must be of type ${issue.expected}.`);
   if (issue.code !== "invalid_value") return wrong(place, `${name}: ${issue.message}.`);
   const values = issue.values.map(String);
