@@ -73,7 +73,7 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
   ),
   ERR_DETECT: unjudged("The search for sensitive data failed."),
   ERR_ENFORCE: unjudged(
-    "A redaction or rewrite could not be carried out on these bytes: an `add` whose parent is not there or is no object or array, a finding to redact in a member that nobody may change, or a redaction that never comes to rest. Nothing is forwarded.",
+    "A redaction or rewrite could not be carried out on these bytes: an `add` whose parent is not there or is no object or array, a secret that a rewrite brought in, a finding to redact in a member that nobody may change, or a redaction that never comes to rest. Nothing is forwarded.",
   ),
   ERR_STAGE: unjudged("A fault of Sluice itself, or a stage that did not answer in time. Report it."),
   ERR_AUDIT: unjudged(

@@ -40,6 +40,18 @@ export function carryOver(
   return { findings: { list, capped: before.capped || found.capped }, redactions: carried };
 }
 
+/**
+ * Secrets in what the edits wrote. `found`: the findings of the document that they made. Nobody has judged these: rules saw the message
+ * as it came. Undefined when there may be more of them than are listed.
+ */
+export function secretsBroughtIn(edits: readonly Edit[], found: Findings): Finding[] | undefined {
+  const written = insertedRanges(edits.toSorted((a, b) => a.start - b.start || a.end - b.end)).filter(
+    ({ rawStart, rawEnd }) => rawEnd > rawStart,
+  );
+  if (found.capped && written.length > 0) return undefined;
+  return found.list.filter((finding) => finding.category === "secret" && written.some((range) => overlaps(range, finding)));
+}
+
 interface Range {
   readonly rawStart: number;
   readonly rawEnd: number;

@@ -3,13 +3,14 @@
  * the strict reader takes for the same message.
  */
 import type { Detect } from "../detect/detect.ts";
-import type { Findings } from "../detect/detector.ts";
+import type { Finding, Findings } from "../detect/detector.ts";
 import { fail, ok, type Failure, type Result } from "../errors.ts";
 import { immutableNodes } from "../mcp/immutable.ts";
 import { type JsonDocument, type JsonLimits, type Node, readJson } from "../mcp/json.ts";
 import { parseMessage } from "../mcp/message.ts";
-import type { Decision } from "../policy/decision.ts";
-import { carryOver } from "./carry.ts";
+import type { Decision, Redaction } from "../policy/decision.ts";
+import { carryOver, secretsBroughtIn } from "./carry.ts";
+import { type Mark, markRedactions, mergeMarks } from "./marks.ts";
 import type { Ordinals, RedactionKeys } from "./operators.ts";
 import { redact } from "./redact.ts";
 import { rewrite } from "./rewrite.ts";
@@ -90,16 +91,40 @@ async function change(work: EnforceWork): Promise<Result<Buffer>> {
   const rewritten = reread(document, rewrites.value, limits);
   if (!rewritten.ok) return rewritten;
   const now = rewritten.value;
-  const meaning =
-    now === document
-      ? { findings: work.findings, redactions: decision.redactions }
-      : carryOver(work.findings, rewrites.value, now, work.detect(now), decision.redactions);
-  const redactions = await redact({ ...work, ...meaning, document: now });
+  const meaning = judgedMeaning(work, rewrites.value, now);
+  if (!meaning.ok) return meaning;
+  const redactions = await redact({ ...work, ...meaning.value, document: now });
   if (!redactions.ok) return redactions;
   const redacted = reread(now, redactions.value, limits);
   if (!redacted.ok) return redacted;
   const failure = redacted.value === document ? undefined : differs(document, redacted.value);
   return failure === undefined ? ok(redacted.value.bytes) : fail(failure);
+}
+
+/** What the decision's redactions mean in the rewritten document. ERR_ENFORCE: they leave a secret that a rewrite brought in. */
+function judgedMeaning(work: EnforceWork, edits: readonly Edit[], now: JsonDocument): Result<Meaning> {
+  if (now === work.document) return ok({ findings: work.findings, redactions: work.decision.redactions });
+  const found = work.detect(now);
+  const meaning = carryOver(work.findings, edits, now, found, work.decision.redactions);
+  const secrets = secretsBroughtIn(edits, found);
+  if (secrets === undefined) return fail({ code: "ERR_ENFORCE", detail: "a rewritten message has more findings than can be listed" });
+  if (secrets.length === 0) return ok(meaning);
+  const selection = markRedactions(now, 0, meaning.findings, meaning.redactions);
+  if (!selection.ok) return selection;
+  return leavesAny(selection.value.marks, secrets)
+    ? fail({ code: "ERR_ENFORCE", detail: "a rewrite brought in a secret that no redaction covers" })
+    : ok(meaning);
+}
+
+interface Meaning {
+  readonly findings: Findings;
+  readonly redactions: readonly Redaction[];
+}
+
+/** Whether one of the findings is not redacted as a whole. */
+function leavesAny(marks: readonly Mark[], findings: readonly Finding[]): boolean {
+  const merged = mergeMarks(marks);
+  return findings.some(({ node, rawStart, rawEnd }) => !merged.get(node)?.some(({ start, end }) => start <= rawStart && end >= rawEnd));
 }
 
 /** The document with the edits made, as the strict reader takes it; the same one without edits. */

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { call, type Loose, outcome, result } from "./support.ts";
-import type { Rewrite } from "../../src/policy/decision.ts";
+import { createDetect } from "../../src/detect/detect.ts";
+import { call, type Loose, outcome, read, result } from "./support.ts";
+import type { Redaction, Rewrite } from "../../src/policy/decision.ts";
 
 const rewriting = (text: string, ...rewrites: Loose<Rewrite>[]) => outcome(text, { rewrites });
 
@@ -247,5 +248,58 @@ describe("rewrites and redactions together", () => {
         rewrites: [{ op: "add", path: "/params/arguments/n", value: "hello" }],
       }),
     ).toBe(call('{"a":"x","n":"****"}'));
+  });
+});
+
+describe("a secret that a rewrite brings in", () => {
+  const secret = `AKIA${"Y34FZKBOKMUTVV7A"}`;
+  const brings: Loose<Rewrite> = { op: "add", path: "/params/arguments/n", value: `use ${secret} or ${secret}` };
+  const text = call(`{"a":"x","old":"${secret}"}`);
+
+  it.each([
+    ["no redaction", []],
+    ["one of another kind", [{ with: "drop", kinds: ["email"] }]],
+    ["one elsewhere", [{ with: "drop", kinds: ["aws_access_key"], path: "/params/arguments/old" }]],
+    ["one of nothing", [{ with: "drop", findings: [] }]],
+  ] as [string, Loose<Redaction>[]][])("withholds the message when it meets %s", async (_, redactions) => {
+    const failure = await outcome(text, { redactions, rewrites: [brings] });
+    expect(failure).toMatchObject({ code: "ERR_ENFORCE", detail: expect.stringMatching(/a rewrite brought in a secret/) });
+    expect(JSON.stringify(failure)).not.toContain(secret);
+  });
+
+  it.each([
+    ["by kind", { with: "mask", kinds: ["aws_access_key"] }, "use **** or ****"],
+    ["by the number of another one", { with: "mask", findings: [0] }, "use **** or ****"],
+    ["by path", { with: "mask", path: "/params/arguments/n" }, "****"],
+    ["as all text", { with: "mask" }, "****"],
+  ] as [string, Loose<Redaction>, string][])("is redacted %s", async (_, redaction, after) => {
+    const sent = await outcome(text, { redactions: [redaction], rewrites: [brings] });
+    expect(JSON.parse(sent as string).params.arguments.n).toBe(after);
+  });
+
+  it("shows in a new key and by its unchanged key too", async () => {
+    const value = `${"wJalrXUtnFEMI"}/K7MDENG/bPxRfiCYEXAMPLEKEY`;
+    const replace: Loose<Rewrite> = { op: "replace", path: "/params/arguments/aws_secret_access_key", value };
+    expect(await rewriting(call('{"aws_secret_access_key":"-"}'), replace)).toMatchObject({ code: "ERR_ENFORCE" });
+    expect(await rewriting(call("{}"), { op: "add", path: ["params", "arguments", secret], value: 1 })).toMatchObject({
+      code: "ERR_ENFORCE",
+    });
+  });
+
+  it("is none when the message had it and the rewrites leave it alone, or only remove", async () => {
+    const other: Loose<Rewrite> = { op: "replace", path: "/params/arguments/a", value: "ann@example.com" };
+    expect(await rewriting(text, other)).toBe(call(`{"a":"ann@example.com","old":"${secret}"}`));
+    expect(await rewriting(text, { op: "remove", path: "/params/arguments/a" })).toBe(call(`{"old":"${secret}"}`));
+  });
+
+  it("may be one that is not listed: too many findings withhold what is rewritten, but not what is only shortened", async () => {
+    const few = createDetect({ maxFindings: 1 });
+    const many = call('{"a":"ann@example.com bob@example.com","b":"x"}');
+    const work = { detect: few, findings: few(read(many)) };
+    const replace: Loose<Rewrite> = { op: "replace", path: "/params/arguments/b", value: secret };
+    expect(await outcome(many, { rewrites: [replace] }, work)).toMatchObject({ code: "ERR_ENFORCE" });
+    expect(await outcome(many, { rewrites: [{ op: "remove", path: "/params/arguments/b" }] }, work)).toBe(
+      call('{"a":"ann@example.com bob@example.com"}'),
+    );
   });
 });
