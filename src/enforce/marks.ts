@@ -5,7 +5,7 @@
 import { labelOf } from "../detect/detect.ts";
 import type { Finding, Findings } from "../detect/detector.ts";
 import { fail, ok, type Failure, type Result } from "../errors.ts";
-import { correlators, immutableNodes, protectedNode } from "../mcp/immutable.ts";
+import { correlators, immutableNodes, protectedNode, targetNodes } from "../mcp/immutable.ts";
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import { selectNodes } from "../mcp/json/path.ts";
 import { covers, outermost, within } from "../mcp/json/subtree.ts";
@@ -119,13 +119,14 @@ function refused(detail: string): { ok: false; failure: Failure } {
   return fail({ code: "ERR_DECISION", detail });
 }
 
-/** All text: the strings of the payload (of a list's entry: of the entry) that are not the protocol's own. */
+/** All text: the strings of the payload (of a list's entry: of the entry) that are neither the protocol's own nor what the message is about. */
 function textOf(document: JsonDocument, base: Node, held: readonly Node[]): Node[] {
   const roots = base === 0 ? PAYLOADS.map((name) => document.member(0, name)).filter((node) => node !== ABSENT) : [base];
   const strings = roots
     .flatMap((root) => nodesIn(document, root))
     .filter((node) => document.kind(node) === "string" && !document.isKey(node));
-  return strings.filter((node) => !protectedNode(document, node, held));
+  const target = targetNodes(document, base);
+  return strings.filter((node) => !protectedNode(document, node, held) && !covers(document, target, node));
 }
 
 function nodesIn(document: JsonDocument, root: Node): Node[] {

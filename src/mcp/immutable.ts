@@ -4,6 +4,7 @@
  */
 import { ABSENT, type JsonDocument, type Node } from "./json.ts";
 import { covers, holdsAny } from "./json/subtree.ts";
+import { methodEntry } from "./methods.ts";
 
 /** The place of a member, whether it is there or not. */
 interface Place {
@@ -13,6 +14,8 @@ interface Place {
 
 const ENVELOPE = ["jsonrpc", "id", "method"];
 const PARAMS = ["cursor", "requestState", "progressToken"];
+/** How lists name their entries, see ListEntry. */
+const ENTRY = ["name", "uri", "uriTemplate"];
 const RESULT = ["resultType", "nextCursor", "requestState"];
 
 /** Values of the immutable members that a message has, in document order and apart. */
@@ -32,6 +35,18 @@ export function protectedNode(document: JsonDocument, value: Node, immutable: re
 export function correlators(document: JsonDocument): ReadonlySet<Node> {
   const named = places(document).filter(({ name }) => name === "id" || name === "progressToken");
   return new Set(valuesAt(document, named).filter((node) => document.kind(node) === "number"));
+}
+
+/**
+ * Values that say what a message is about (a tool's name, a resource's URI, a completion's `ref`, a task's id), or how the entry `base` of
+ * a list is called: with another one another thing would be used than was judged. Not immutable: a policy that names them may change them.
+ */
+export function targetNodes(document: JsonDocument, base: Node): Node[] {
+  if (base !== 0) return valuesAt(document, named(base, ENTRY));
+  const method = document.member(0, "method");
+  const entry = method === ABSENT || document.kind(method) !== "string" ? undefined : methodEntry(document.text(method));
+  const members = new Set([entry?.target?.member, entry?.mirrored].filter((name) => name !== undefined));
+  return valuesAt(document, named(document.member(0, "params"), [...members]));
 }
 
 function valuesAt(document: JsonDocument, at: readonly Place[]): Node[] {

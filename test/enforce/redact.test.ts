@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RedactWith } from "../../src/policy/decision.ts";
-import { call, detect, outcome, read, result } from "./support.ts";
+import { call, detect, itemOutcome, outcome, read, result } from "./support.ts";
 
 const EMAIL = "ann@example.com";
 const CARD = "4111 1111 1111 1111";
@@ -51,6 +51,33 @@ describe("what a redaction means", () => {
       '{"jsonrpc":"2.0","id":"x","result":{"resultType":"complete","nextCursor":"c","content":[{"type":"text","text":"hi"}],"n":1}}';
     expect(await outcome(text, { redactions: [{ with: "drop" }] })).toBe(
       '{"jsonrpc":"2.0","id":"x","result":{"resultType":"complete","nextCursor":"c","content":[{"type":"","text":""}],"n":1}}',
+    );
+  });
+
+  it.each([
+    ["tools/call", '"name":"t"', "/params/name"],
+    ["prompts/get", '"name":"t"', "/params/name"],
+    ["resources/read", '"uri":"t"', "/params/uri"],
+    ["resources/subscribe", '"uri":"t"', "/params/uri"],
+    ["completion/complete", '"ref":{"type":"ref/prompt","name":"t"}', "/params/ref/name"],
+    ["tasks/get", '"taskId":"t"', "/params/taskId"],
+  ])("nothing at all, in %s: all text but what the message is about, which a path can name", async (method, target, path) => {
+    const request = (about: string, text: string) =>
+      `{"jsonrpc":"2.0","id":1,"method":"${method}","params":{${about},"arguments":{"name":"${text}","uri":"${text}"}}}`;
+    const text = request(target, "secret");
+    expect(await outcome(text, { redactions: [{ with: "mask" }] })).toBe(request(target, "****"));
+    expect(await outcome(text, { redactions: [{ with: "mask", path }] })).toBe(request(target.replace('"t"', '"****"'), "secret"));
+  });
+
+  it("nothing at all, in an entry of a list: all text but its names", async () => {
+    const entry = (text: string) =>
+      `{"name":"n","uri":"u","uriTemplate":"t","title":"${text}","icons":[{"uri":"${text}"}],"inputSchema":{"name":"${text}"}}`;
+    const text = result(`"tools":[${entry("x")},${entry("x")}]`);
+    expect(await itemOutcome(text, "/result/tools/1", { redactions: [{ with: "mask" }] })).toBe(
+      result(`"tools":[${entry("x")},${entry("****")}]`),
+    );
+    expect(await itemOutcome(text, "/result/tools/1", { redactions: [{ with: "mask", path: "/name" }] })).toBe(
+      result(`"tools":[${entry("x")},${entry("x").replace('"n"', '"****"')}]`),
     );
   });
 
