@@ -164,7 +164,7 @@ test.each(DOCUMENTS)("every block of %s that could be wrong is held to something
 
 test("the two commands of the README exist and do what it says", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
-  expect(scripts).toMatchObject({ start: "exec node scripts/run.mjs start", test: "node scripts/run.mjs test" });
+  expect(scripts).toMatchObject({ start: "exec node scripts/run.mjs start", test: "exec node scripts/run.mjs test" });
   const runner = read("scripts/run.mjs");
   for (const step of ["setUp(chosen.scope)", '"serve" : "tour"', '"vitest"']) expect(runner).toContain(step);
   const shown = blocksOf("README.md")
