@@ -31,9 +31,12 @@ export function checkDraft(draft: Written, context: CheckContext): Problem[] {
       "key",
     );
   }
+  const { packs } = draft.policy;
+  // Which packs a list with an unknown name was meant to load, nobody knows: that name is reported, not what follows from it.
+  const loaded = packs?.every((pack) => context.shippedPacks.includes(pack)) === true ? packs : context.shippedPacks;
   for (const [name, server] of Object.entries(draft.servers)) {
     checkServer(name, server, checks);
-    checkPacks(["servers", name, "packs"], server.packs, draft.policy.packs ?? context.shippedPacks, context, checks);
+    checkPacks(["servers", name, "packs"], server.packs, loaded, context, checks);
   }
   checkPacks(["policy", "packs"], draft.policy.packs, context.shippedPacks, context, checks);
   checkPolicyPath(draft.policy.path, checks);

@@ -103,7 +103,9 @@ const limits = z.strictObject({
   findings: count(1000, 1, 100_000).describe(
     "Findings of one message that are kept; policies see `input.findings_capped` when there were more.",
   ),
-  policy_text: size("1MiB", KIB, 64 * MIB).describe("A larger message enters the policy input without its long strings."),
+  policy_text: size("1MiB", KIB, 64 * MIB).describe(
+    "A larger message enters the policy input without its long strings. A client's message that loses strings is then denied unless the setting protocol_and_identity.omitted_text allows it.",
+  ),
   policy_memory: size("64MiB", 16 * MIB, 4096 * MIB).describe("Memory of one policy engine."),
   upstream_ms: duration("60s", 100, 60 * MINUTE).describe(
     "Time for the first byte of a server's answer, and between two bytes of one that is read as a whole (JSON).",

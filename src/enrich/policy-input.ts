@@ -182,6 +182,8 @@ function withinLimit(document: JsonDocument, payload: Node, limit: number): { by
     if (path !== undefined) omitted.push(path);
   }
   const shortened = splice(bytes, edits);
+  // Keys may be too long for any path: that something was left out is said all the same.
+  if (omitted.length === 0) omitted.push(document.pointer(payload));
   return shortened.ok && shortened.value.length <= limit ? { bytes: shortened.value, omitted } : null;
 }
 

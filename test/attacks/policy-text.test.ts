@@ -26,7 +26,7 @@ beforeAll(async () => {
   upstream = await openUpstream();
   upstream.answer(json(RESULT));
   gateway = await openGateway(
-    `policy: {path: ./rules}\nservers: {one: {url: "${upstream.url}"}}\nlimits: {policy_text: 8KiB, string: 1MiB}`,
+    `policy: {path: ./rules}\nservers: {one: {url: "${upstream.url}", settings: {protocol_and_identity: {omitted_text: {client_to_server: allow}}}}}\nlimits: {policy_text: 8KiB, string: 1MiB}`,
     { "rules/house.rego": POLICY },
   );
 });

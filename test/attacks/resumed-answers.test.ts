@@ -31,7 +31,7 @@ beforeAll(async () => {
   upstream = await openUpstream();
   gateway = await openGateway(
     `policy: {path: ./rules}
-servers: {one: {url: "${upstream.url}", settings: {server_initiated: {sampling: allow}}}}
+servers: {one: {url: "${upstream.url}", settings: {server_initiated: {sampling: allow}, protocol_and_identity: {omitted_text: {client_to_server: allow}}}}}
 limits: {body: 16MiB}`,
     { "rules/house.rego": POLICY },
   );

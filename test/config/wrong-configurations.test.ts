@@ -314,13 +314,17 @@ const ROWS: readonly Row[] = [
   },
   // Policies and files.
   {
+    name: "a pack that does not exist, without what follows from it",
+    yaml: `${server("    packs: [secrets]\n")}policy: {packs: [tool_pinning]}\n`,
+    problems: ['5:18 error config/unknown-pack there is no shipped pack "tool_pinning" | Known: egress, pii, secrets.'],
+  },
+  {
     name: "packs that do not exist, are there twice or are not loaded",
-    yaml: `${server("    packs: [secrets, pi]\n")}policy: {packs: [pii, pii, tool_pinning]}\n`,
+    yaml: `${server("    packs: [secrets, pi]\n")}policy: {packs: [pii, pii]}\n`,
     problems: [
       '4:13 error config/unknown-pack the pack "secrets" is not loaded | Add it to policy.packs.',
       '4:22 error config/unknown-pack there is no shipped pack "pi" | Did you mean "pii"?',
       '5:23 error config/duplicate-name the pack "pii" is already in this list',
-      '5:28 error config/unknown-pack there is no shipped pack "tool_pinning" | Known: egress, pii, secrets.',
     ],
   },
   {

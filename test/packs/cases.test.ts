@@ -129,6 +129,8 @@ describe("text that no policy could read", () => {
   const result = (text: string) => ({ jsonrpc: "2.0", id: 1, result: { content: [{ type: "text", text }] } });
   const ask = { jsonrpc: "2.0", id: 1, method: "ping", params: { _meta: { padding } } };
   const pong = { jsonrpc: "2.0", id: 1, result: {} };
+  const deep = Array.from({ length: 55 }).reduce<object>((inner) => ({ ["k".repeat(1200)]: inner }), { padding });
+  const hidden = { ...call("y"), params: { name: "echo", arguments: deep } };
   const bytes = (message: object) => Buffer.from(JSON.stringify(message));
   const DENIED = ["deny", ["protocol_and_identity/omitted_text"]];
   const PASSES = ["allow", []];
@@ -136,6 +138,8 @@ describe("text that no policy could read", () => {
   it.each([
     ["a padded call is denied", "shipped", "client_to_server", call("y"), undefined, DENIED],
     ["a padded call passes where the settings say so", "open", "client_to_server", call("y"), undefined, PASSES],
+    ["a padded call whose keys are too long for a pointer is denied", "shipped", "client_to_server", hidden, undefined, DENIED],
+    ["the result of such a call is denied", "shipped", "server_to_client", result("y"), hidden, DENIED],
     ["a padded notification of a client is denied", "shipped", "client_to_server", progress, undefined, DENIED],
     ["a padded notification of a server passes", "shipped", "server_to_client", progress, undefined, PASSES],
     ["a padded notification of a server is denied where the settings say so", "closed", "server_to_client", progress, undefined, DENIED],

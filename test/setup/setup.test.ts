@@ -103,7 +103,7 @@ describe("a missing prerequisite is one sentence", () => {
 
   test("no network for Go", async () => {
     scratch.npm();
-    scratch.command("go", 'console.error("dial tcp: lookup proxy.golang.org: no such host"); process.exit(1);');
+    scratch.command("go", 'console.error("dial tcp: lookup modules.example.org: no such host"); process.exit(1);');
     expect((await scratch.setUp("serve")).out).toMatch(/^The network failed while Go fetched the sources of OPA \(no such host\): check /m);
   });
 
