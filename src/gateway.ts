@@ -3,9 +3,6 @@
  * stages. Must not hold logic of its own beyond order.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createServer as createHttpServer, type Server } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Recorder } from "./audit/recorder.ts";
@@ -21,6 +18,7 @@ import { createApp } from "./http/app.ts";
 import type { Call } from "./http/call.ts";
 import { Exits } from "./http/exits.ts";
 import { type HostRules, hostRules } from "./http/host-rules.ts";
+import { closeServer, listen, startProblem } from "./http/listen.ts";
 import { refuseMalformed } from "./http/malformed.ts";
 import { createJudgement } from "./judgement.ts";
 import { createLogger, faultName, type Logger } from "./observe/logger.ts";
@@ -244,71 +242,4 @@ async function rememberSession(store: Store, method: Call["method"], exchange: E
 function sessionIn(headers: readonly string[]): string | undefined {
   const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === "mcp-session-id");
   return at === -1 ? undefined : headers[at + 1];
-}
-
-/** Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs. */
-async function listen(
-  config: Config,
-  app: (request: never, response: never) => void,
-  onError: (fault: Error) => void,
-): Promise<Result<Server, Problem[]>> {
-  const options = {
-    requestTimeout: config.limits.body_ms,
-    connectionsCheckingInterval: Math.min(30_000, Math.max(100, config.limits.body_ms / 4)),
-    headersTimeout: config.limits.body_ms,
-    maxHeaderSize: 32_768,
-    insecureHTTPParser: false,
-  };
-  const handler = app as Parameters<typeof createHttpServer>[1];
-  let server: Server;
-  try {
-    server =
-      config.tls === undefined
-        ? createHttpServer(options, handler)
-        : createHttpsServer({ ...options, cert: readFileSync(config.tls.cert), key: readFileSync(config.tls.key) }, handler);
-  } catch (fault) {
-    return fail([startProblem(config, "config/tls", `The certificate or key cannot be used (${faultName(fault)}).`)]);
-  }
-  return new Promise((resolve) => {
-    server.once("error", (fault) => {
-      resolve(
-        fail([
-          startProblem(
-            config,
-            "config/listen",
-            `Cannot listen on ${config.listen.host}:${config.listen.port} (${faultName(fault)}). ${listenHint(fault)}`,
-          ),
-        ]),
-      );
-    });
-    server.listen(config.listen.port, config.listen.host, () => {
-      // Running out of descriptors, say, must not end the process.
-      server.on("error", onError);
-      resolve(ok(server));
-    });
-  });
-}
-
-function listenHint(fault: Error): string {
-  const code: unknown = Reflect.get(fault, "code");
-  if (code === "EADDRINUSE") return "Something else listens there: stop it, or set another port under listen.";
-  return code === "EACCES" ? "Ports below 1024 need a privilege: choose a higher one." : "Is it an address of this machine?";
-}
-
-function startProblem(config: Config, check: string, message: string): Problem {
-  return { file: config.file ?? "configuration", severity: "error", check, message };
-}
-
-async function closeServer(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => {
-      resolve();
-    });
-  });
-  server.closeIdleConnections();
-  const late = setTimeout(() => {
-    server.closeAllConnections();
-  }, graceMs);
-  await closed;
-  clearTimeout(late);
 }

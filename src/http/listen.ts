@@ -1,0 +1,81 @@
+/**
+ * The listening socket: plain or TLS, with the time limits of the configuration. Must not know what is served.
+ */
+import { readFileSync } from "node:fs";
+import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { Config } from "../config/config.ts";
+import type { Problem } from "../config/problem.ts";
+import { fail, ok, type Result } from "../errors.ts";
+import { faultName } from "../observe/logger.ts";
+
+/**
+ * Listens on the configured address. Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs.
+ * `onError` is told of later trouble, which must not end the process.
+ */
+export async function listen(
+  config: Config,
+  app: (request: never, response: never) => void,
+  onError: (fault: Error) => void,
+): Promise<Result<Server, Problem[]>> {
+  const options = {
+    requestTimeout: config.limits.body_ms,
+    connectionsCheckingInterval: Math.min(30_000, Math.max(100, config.limits.body_ms / 4)),
+    headersTimeout: config.limits.body_ms,
+    maxHeaderSize: 32_768,
+    insecureHTTPParser: false,
+  };
+  const handler = app as Parameters<typeof createHttpServer>[1];
+  let server: Server;
+  try {
+    server =
+      config.tls === undefined
+        ? createHttpServer(options, handler)
+        : createHttpsServer({ ...options, cert: readFileSync(config.tls.cert), key: readFileSync(config.tls.key) }, handler);
+  } catch (fault) {
+    return fail([startProblem(config, "config/tls", `The certificate or key cannot be used (${faultName(fault)}).`)]);
+  }
+  return new Promise((resolve) => {
+    server.once("error", (fault) => {
+      resolve(
+        fail([
+          startProblem(
+            config,
+            "config/listen",
+            `Cannot listen on ${config.listen.host}:${config.listen.port} (${faultName(fault)}). ${listenHint(fault)}`,
+          ),
+        ]),
+      );
+    });
+    server.listen(config.listen.port, config.listen.host, () => {
+      // Running out of descriptors, say, must not end the process.
+      server.on("error", onError);
+      resolve(ok(server));
+    });
+  });
+}
+
+function listenHint(fault: Error): string {
+  const code: unknown = Reflect.get(fault, "code");
+  if (code === "EADDRINUSE") return "Something else listens there: stop it, or set another port under listen.";
+  return code === "EACCES" ? "Ports below 1024 need a privilege: choose a higher one." : "Is it an address of this machine?";
+}
+
+export function startProblem(config: Config, check: string, message: string): Problem {
+  return { file: config.file ?? "configuration", severity: "error", check, message };
+}
+
+/** Takes nothing new, lets what is under way finish for `graceMs`, then breaks it. */
+export async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+  server.closeIdleConnections();
+  const late = setTimeout(() => {
+    server.closeAllConnections();
+  }, graceMs);
+  await closed;
+  clearTimeout(late);
+}
