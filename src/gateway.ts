@@ -188,7 +188,7 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
   });
   const conversation = new Conversation(store, limits, Date.now, ticks);
   const admission = new Admission({ authenticator: createAuthenticator(config.authn), hosts, store, recorder, clock: Date.now });
-  const forwarder = new Forwarder(config.limits);
+  const forwarder = new Forwarder(config.limits, metrics);
   const hop: ForwardParts = { forwarder, limits };
   const exits = new Exits({
     recorder,

@@ -37,6 +37,12 @@ export class Metrics {
     labelNames: ["server", "code"],
     registers: [this.registry],
   });
+  readonly #upstreamRetries = new Counter({
+    name: "sluice_upstream_retries_total",
+    help: "Connections to a server that could not be made and were tried once more, before a byte was sent.",
+    labelNames: ["server"],
+    registers: [this.registry],
+  });
   readonly #credentialFailures = new Counter({
     name: "sluice_upstream_credential_failures_total",
     help: "Answers 401 or 403 of a server.",
@@ -84,6 +90,10 @@ export class Metrics {
 
   upstreamError(server: string, code: ErrorCode): void {
     this.#upstreamErrors.inc({ server, code });
+  }
+
+  upstreamRetry(server: string): void {
+    this.#upstreamRetries.inc({ server });
   }
 
   credentialFailure(server: string): void {

@@ -1,6 +1,6 @@
 /**
- * The hop to one server: sends a request's bytes and hands back status, headers and body as they come. Never follows a redirect,
- * never retries, never decodes. Must not know what the bytes mean.
+ * The hop to one server: sends a request's bytes and hands back status, headers and body as they come. Never follows a redirect, never
+ * decodes, and tries again only where provably no byte of the request has gone out. Must not know what the bytes mean.
  */
 import { readFileSync } from "node:fs";
 import { Pool, type Dispatcher } from "undici";
@@ -27,27 +27,38 @@ export interface UpstreamAnswer {
   rest(): boolean;
 }
 
+/** What is counted on the way to a server. */
+export interface UpstreamMeter {
+  /** A connection could not be made and is tried once more: nothing had been sent. */
+  upstreamRetry(server: string): void;
+}
+
 /** Streams for each call that may be under way: they rest, calls do not. */
 const STREAMS_PER_CALL = 4;
+/** How a connection fails that a restarting server, or one with a full backlog, takes a moment later. */
+const PASSING: ReadonlySet<string> = new Set(["ECONNREFUSED", "ECONNRESET", "EAI_AGAIN"]);
+const RETRY_AFTER_MS = 250;
 
 /** One server's connections. Streams rest for hours: they have slots of their own, so that they never keep a call waiting. */
 export class UpstreamClient {
   readonly #pool: Pool;
   readonly #path: string;
   readonly #limits: Limits;
+  readonly #retried: () => void;
   readonly #calls: Slots;
   readonly #streams: Slots;
 
-  private constructor(pool: Pool, path: string, limits: Limits) {
+  private constructor(pool: Pool, path: string, limits: Limits, retried: () => void) {
     this.#pool = pool;
     this.#path = path;
     this.#limits = limits;
+    this.#retried = retried;
     this.#calls = new Slots(limits.connections);
     this.#streams = new Slots(limits.connections * STREAMS_PER_CALL);
   }
 
   /** Fails when the server's private CA cannot be read. Connects to nothing yet. */
-  static create(server: ServerConfig, limits: Limits): Result<UpstreamClient> {
+  static create(server: ServerConfig, limits: Limits, meter: UpstreamMeter): Result<UpstreamClient> {
     let ca: Buffer | undefined;
     try {
       ca = server.ca === undefined ? undefined : readFileSync(server.ca);
@@ -62,7 +73,10 @@ export class UpstreamClient {
       allowH2: false,
       connect: { timeout: limits.connect_ms, ...(ca === undefined ? {} : { ca }) },
     });
-    return ok(new UpstreamClient(pool, url.pathname + url.search, limits));
+    const retried = (): void => {
+      meter.upstreamRetry(server.name);
+    };
+    return ok(new UpstreamClient(pool, url.pathname + url.search, limits, retried));
   }
 
   /** Resolves once the answer's headers are there. */
@@ -71,17 +85,23 @@ export class UpstreamClient {
     if (!slot.ok) return slot;
     const place = new Place(slot.value, this.#streams);
     return new Promise((resolve) => {
-      this.#pool.dispatch(
-        {
-          path: this.#path,
-          method: request.method,
-          headers: request.headers,
-          body: request.body ?? null,
-          headersTimeout: this.#limits.upstream_ms,
-          bodyTimeout: this.#limits.idle_ms,
-        },
-        answerHandler(request.signal, place, resolve),
-      );
+      const dispatch = (again?: () => void): void => {
+        this.#pool.dispatch(
+          {
+            path: this.#path,
+            method: request.method,
+            headers: request.headers,
+            body: request.body ?? null,
+            headersTimeout: this.#limits.upstream_ms,
+            bodyTimeout: this.#limits.idle_ms,
+          },
+          answerHandler({ signal: request.signal, place, resolve, again }),
+        );
+      };
+      dispatch(() => {
+        this.#retried();
+        setTimeout(dispatch, RETRY_AFTER_MS);
+      });
     });
   }
 
@@ -122,20 +142,33 @@ class Place {
   }
 }
 
-function answerHandler(signal: AbortSignal, place: Place, resolve: (result: Result<UpstreamAnswer>) => void): Dispatcher.DispatchHandler {
+interface Attempt {
+  readonly signal: AbortSignal;
+  readonly place: Place;
+  readonly resolve: (result: Result<UpstreamAnswer>) => void;
+  /** Makes the one further attempt; undefined when this is that one. */
+  readonly again: (() => void) | undefined;
+}
+
+function answerHandler({ signal, place, resolve, again }: Attempt): Dispatcher.DispatchHandler {
   let body: BodyQueue | undefined;
-  let abort: (() => void) | undefined;
+  /** Undefined until the request is about to be written: before, not a byte of it can have gone out. */
+  let started: Dispatcher.DispatchController | undefined;
+  const abort = (): void => {
+    // Who waits for a connection is not kept waiting: the request is taken back when there is one.
+    if (started === undefined) resolve(fail({ code: "ERR_CLIENT_GONE" }));
+    else started.abort(new Error("client gone"));
+  };
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
   const settle = (): void => {
     place.leave();
-    if (abort !== undefined) signal.removeEventListener("abort", abort);
+    signal.removeEventListener("abort", abort);
   };
   return {
     onRequestStart(controller) {
-      abort = () => {
-        controller.abort(new Error("client gone"));
-      };
+      started = controller;
       if (signal.aborted) abort();
-      else signal.addEventListener("abort", abort, { once: true });
     },
     onResponseStart(controller, status, parsed) {
       if (status < 200) return;
@@ -160,6 +193,11 @@ function answerHandler(signal: AbortSignal, place: Place, resolve: (result: Resu
       body?.end();
     },
     onResponseError(_controller, error) {
+      if (again !== undefined && started === undefined && !signal.aborted && PASSING.has(nameOf(error))) {
+        signal.removeEventListener("abort", abort);
+        again();
+        return;
+      }
       settle();
       const failure = upstreamFailure(error, signal.aborted);
       if (body === undefined) resolve(fail(failure));
@@ -178,8 +216,12 @@ function flatHeaders(raw: Buffer[] | string[] | NodeJS.Dict<string | string[]>):
 /** Says what kind of fault it was; addresses and messages of the network layer stay out. */
 function upstreamFailure(error: Error, aborted: boolean): Failure {
   if (aborted) return { code: "ERR_CLIENT_GONE" };
-  const code: unknown = Reflect.get(error, "code");
-  const name = typeof code === "string" ? code : error.name;
+  const name = nameOf(error);
   const slow = name === "UND_ERR_HEADERS_TIMEOUT" || name === "UND_ERR_BODY_TIMEOUT";
   return { code: slow ? "ERR_UPSTREAM_TIMEOUT" : "ERR_UPSTREAM", detail: name };
+}
+
+function nameOf(error: Error): string {
+  const code: unknown = Reflect.get(error, "code");
+  return typeof code === "string" ? code : error.name;
 }

@@ -6,7 +6,7 @@ import type { Limits, ServerConfig } from "../config/config.ts";
 import { readHeader } from "../config/secrets.ts";
 import { type Failure, fail, type Result } from "../errors.ts";
 import { type Answer, classify } from "./answer.ts";
-import { UpstreamClient, type UpstreamRequest } from "./client.ts";
+import { UpstreamClient, type UpstreamMeter, type UpstreamRequest } from "./client.ts";
 
 export interface Outgoing {
   readonly server: ServerConfig;
@@ -20,10 +20,12 @@ export interface Outgoing {
 
 export class Forwarder {
   readonly #limits: Limits;
+  readonly #meter: UpstreamMeter;
   readonly #clients = new Map<string, UpstreamClient>();
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, meter: UpstreamMeter) {
     this.#limits = limits;
+    this.#meter = meter;
   }
 
   async send(outgoing: Outgoing): Promise<Result<Answer>> {
@@ -57,7 +59,7 @@ export class Forwarder {
   #client(server: ServerConfig): Result<UpstreamClient> {
     const known = this.#clients.get(server.name);
     if (known !== undefined) return { ok: true, value: known };
-    const made = UpstreamClient.create(server, this.#limits);
+    const made = UpstreamClient.create(server, this.#limits, this.#meter);
     if (made.ok) this.#clients.set(server.name, made.value);
     return made;
   }
