@@ -93,13 +93,16 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       startProblem(config, "audit/file", `The audit file ${config.audit.file} cannot be opened (${audit.failure.detail ?? ""}).`),
     ]);
   let current: Current | undefined;
+  const metrics = new Metrics({ process: true });
   const lasting: Lasting = {
     store: new MemoryStore(ticks),
     sink: audit.value,
-    metrics: new Metrics({ process: true }),
+    metrics,
     log,
     keys: { hmac: randomBytes(32) },
-    ownAnswers: new OwnAnswers(log),
+    ownAnswers: new OwnAnswers(log, (server, code) => {
+      metrics.upstreamFault(server, code);
+    }),
     newest: () => {
       if (current === undefined) throw new Fault({ code: "ERR_NO_POLICY" });
       return current.judgement;
@@ -107,8 +110,11 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
   };
 
   let hosts: HostRules | undefined;
-  const refused = (code: ErrorCode, ip: string, httpMethod: string): void =>
-    current?.recorder.refused({ exchangeId: randomUUID(), server: undefined, principal: undefined, ip, httpMethod }, { code });
+  const refused = (code: ErrorCode, ip: string, httpMethod: string): string => {
+    const exchangeId = randomUUID();
+    current?.recorder.refused({ exchangeId, server: undefined, principal: undefined, ip, httpMethod }, { code });
+    return exchangeId;
+  };
   const app = createApp({
     servers: () => current?.config.servers ?? new Map(),
     carry: async (call) => {
@@ -117,9 +123,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     },
     ready: () => current !== undefined,
     metrics: lasting.metrics,
-    refused: ({ method, socket }, code) => {
-      refused(code, socket.remoteAddress ?? "", method ?? "");
-    },
+    refused: ({ method, socket }, code) => refused(code, socket.remoteAddress ?? "", method ?? ""),
     hosts: { check: (host, origin) => (hosts === undefined ? fail({ code: "ERR_HOST" }) : hosts.check(host, origin)) },
     log,
   });
@@ -131,9 +135,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     return listening;
   }
   const server = listening.value;
-  refuseMalformed(server, (code, ip) => {
-    refused(code, ip, "unread");
-  });
+  refuseMalformed(server, (code, ip) => refused(code, ip, "unread"));
   const port = (server.address() as AddressInfo).port;
   const activate = (next: Config, policy: Policy): void => {
     hosts = hostRules(next, port);

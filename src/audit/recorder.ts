@@ -104,9 +104,7 @@ export class Recorder {
   unanswered(exchange: Exchange, asked: Asked | undefined, failure: Failure, decisionId: string, status?: number): void {
     const { metrics, log } = this.#parts;
     const server = exchange.server.name;
-    if (failure.code === "ERR_UPSTREAM_CREDENTIAL") metrics.credentialFailure(server);
-    else if (failure.code === "ERR_UPSTREAM" || failure.code === "ERR_UPSTREAM_TIMEOUT") metrics.upstreamError(server, failure.code);
-    else if (failure.code === "ERR_UPSTREAM_ANSWER") metrics.unexpectedAnswer(server);
+    metrics.upstreamFault(server, failure.code);
     const level = failure.code === "ERR_UPSTREAM_REFUSED" || failure.code === "ERR_CLIENT_GONE" ? "debug" : "warn";
     log[level]({ server, code: failure.code, detail: failure.detail, status, decision_id: decisionId }, "no usable answer from the server");
     this.#write({

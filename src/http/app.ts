@@ -17,16 +17,15 @@ export interface AppParts {
   readonly ready: () => boolean;
   readonly metrics: Metrics;
   readonly hosts: HostRules;
-  /** Puts a request on record that reached no server. */
-  readonly refused: (request: IncomingMessage, code: ErrorCode) => void;
+  /** Puts a request on record that reached no server; answers its decision id. */
+  readonly refused: (request: IncomingMessage, code: ErrorCode) => string;
   readonly log: Logger;
 }
 
 export function createApp(parts: AppParts): Express {
   const app = express();
   const refuse = (request: Request, response: Response, code: ErrorCode, status?: number): void => {
-    parts.refused(request, code);
-    new Reply(response).refuse(code, undefined, undefined, status);
+    new Reply(response).refuse(code, undefined, { decision_id: parts.refused(request, code) }, status);
   };
   app.disable("x-powered-by");
   app.disable("etag");

@@ -42,8 +42,8 @@ export class Exits {
     const principal = caller === undefined ? undefined : { id: caller.principal.id, method: caller.principal.method };
     const exchangeId = caller?.exchangeId ?? randomUUID();
     this.#parts.recorder.refused({ exchangeId, server: call.server.name, principal, ip: call.ip, httpMethod: call.method }, failure);
-    const data = failure.code === "ERR_REVISION" ? unsupportedRevision(call.request.rawHeaders, message) : undefined;
-    call.reply.refuse(failure.code, message?.kind === "request" ? message.id : undefined, data);
+    const data = failure.code === "ERR_REVISION" ? unsupportedRevision(call.request.rawHeaders, message) : {};
+    call.reply.refuse(failure.code, message?.kind === "request" ? message.id : undefined, { ...data, decision_id: exchangeId });
   }
 
   /** A client's message was judged and may not pass. */

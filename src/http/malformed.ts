@@ -13,8 +13,8 @@ const CODES: Readonly<Record<string, { readonly code: ErrorCode; readonly status
 };
 const MALFORMED = { code: "ERR_HTTP", status: "400 Bad Request" } as const;
 
-/** `refused` is called with the peer's address for each. */
-export function refuseMalformed(server: Server, refused: (code: ErrorCode, ip: string) => void): void {
+/** `refused` is called with the peer's address for each, and answers its decision id. */
+export function refuseMalformed(server: Server, refused: (code: ErrorCode, ip: string) => string): void {
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     // A connection that broke has nothing that could be refused; one with an answer under way ends with it: that call is on record.
     if (error.code === "ECONNRESET" || !socket.writable || Reflect.get(socket, "_httpMessage")) {
@@ -22,8 +22,8 @@ export function refuseMalformed(server: Server, refused: (code: ErrorCode, ip: s
       return;
     }
     const { code, status } = CODES[error.code ?? ""] ?? MALFORMED;
-    refused(code, "remoteAddress" in socket && typeof socket.remoteAddress === "string" ? socket.remoteAddress : "");
-    const body = errorAnswer(undefined, ERRORS[code].rpc, ERRORS[code].public);
+    const id = refused(code, "remoteAddress" in socket && typeof socket.remoteAddress === "string" ? socket.remoteAddress : "");
+    const body = errorAnswer(undefined, ERRORS[code].rpc, ERRORS[code].public, { decision_id: id });
     const head = [`HTTP/1.1 ${status}`, "Content-Type: application/json", `Content-Length: ${body.length}`, "Connection: close"];
     socket.end(`${head.join("\r\n")}\r\n\r\n${body.toString()}`);
   });

@@ -43,6 +43,12 @@ export class Metrics {
     labelNames: ["server"],
     registers: [this.registry],
   });
+  readonly #upstreamRefusals = new Counter({
+    name: "sluice_upstream_refusals_total",
+    help: "Answers 4xx and 5xx of a server: status 429, or other_4xx, or 5xx.",
+    labelNames: ["server", "status"],
+    registers: [this.registry],
+  });
   readonly #credentialFailures = new Counter({
     name: "sluice_upstream_credential_failures_total",
     help: "Answers 401 or 403 of a server.",
@@ -88,16 +94,19 @@ export class Metrics {
     this.#refused.inc({ server: server ?? "none", code });
   }
 
-  upstreamError(server: string, code: ErrorCode): void {
-    this.#upstreamErrors.inc({ server, code });
+  /** A server gave no usable answer. */
+  upstreamFault(server: string, code: ErrorCode): void {
+    if (code === "ERR_UPSTREAM" || code === "ERR_UPSTREAM_TIMEOUT") this.#upstreamErrors.inc({ server, code });
+    else if (code === "ERR_UPSTREAM_CREDENTIAL") this.#credentialFailures.inc({ server });
+    else if (code === "ERR_UPSTREAM_ANSWER") this.unexpectedAnswer(server);
+  }
+
+  upstreamRefusal(server: string, status: number): void {
+    this.#upstreamRefusals.inc({ server, status: status === 429 ? "429" : status < 500 ? "other_4xx" : "5xx" });
   }
 
   upstreamRetry(server: string): void {
     this.#upstreamRetries.inc({ server });
-  }
-
-  credentialFailure(server: string): void {
-    this.#credentialFailures.inc({ server });
   }
 
   unexpectedAnswer(server: string): void {

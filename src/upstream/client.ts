@@ -31,6 +31,8 @@ export interface UpstreamAnswer {
 export interface UpstreamMeter {
   /** A connection could not be made and is tried once more: nothing had been sent. */
   upstreamRetry(server: string): void;
+  /** An answer of 4xx or 5xx, with a body or without. */
+  upstreamRefusal(server: string, status: number): void;
 }
 
 /** Streams for each call that may be under way: they rest, calls do not. */

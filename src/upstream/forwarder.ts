@@ -35,6 +35,7 @@ export class Forwarder {
     const client = this.#client(server);
     if (!client.ok) return client;
     const answer = await client.value.send({ method, headers: headers.value, body, signal });
+    if (answer.ok && answer.value.status >= 400) this.#meter.upstreamRefusal(server.name, answer.value.status);
     return answer.ok
       ? classify(answer.value, { expects, challenges: server.authorization === "passthrough", bodyMs: this.#limits.upstream_ms })
       : answer;

@@ -8,7 +8,7 @@ const MOST = 32;
 function answers() {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: "debug", base: null }, { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) });
-  return { lines, own: new OwnAnswers(log) };
+  return { lines, own: new OwnAnswers(log, () => {}) };
 }
 
 /** Posts that end when they are told to. */
