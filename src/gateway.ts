@@ -54,11 +54,15 @@ export interface GatewayOptions extends PolicyDeps {
   readonly judgement?: (real: Judgement) => Judgement;
   /** Longest time that judging one message may take, in milliseconds. */
   readonly judgeMs?: number;
+  /** Where state between messages lives; absent = in this process. */
+  readonly store?: Store;
+  /** What equal values are told by; absent = drawn anew. Workers that share a store share them. */
+  readonly keys?: RedactionKeys;
 }
 
 /** What outlives a reload. */
 interface Lasting {
-  readonly store: MemoryStore;
+  readonly store: Store;
   readonly sink: AuditSink;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -95,11 +99,11 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
   let current: Current | undefined;
   const metrics = new Metrics({ process: true });
   const lasting: Lasting = {
-    store: new MemoryStore(ticks),
+    store: options.store ?? new MemoryStore(ticks),
     sink: audit.value,
     metrics,
     log,
-    keys: { hmac: randomBytes(32) },
+    keys: options.keys ?? { hmac: randomBytes(32) },
     ownAnswers: new OwnAnswers(log, (server, code) => {
       metrics.upstreamFault(server, code);
     }),
@@ -188,7 +192,7 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
     clock: Date.now,
     ticks,
   });
-  const conversation = new Conversation(store, limits, Date.now, ticks);
+  const conversation = new Conversation(store, limits, Date.now);
   const admission = new Admission({ authenticator: createAuthenticator(config.authn), hosts, store, recorder, clock: Date.now });
   const forwarder = new Forwarder(config.limits, metrics);
   const hop: ForwardParts = { forwarder, limits };
@@ -237,7 +241,8 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
 async function rememberSession(store: Store, method: Call["method"], exchange: Exchange, { status, headers }: Answer): Promise<void> {
   const { server, principal, session } = exchange;
   const given = exchange.era === "legacy" ? sessionIn(headers) : undefined;
-  if (given !== undefined && isSessionId(given)) await store.sessionOwner(server.name, given, principal.id);
+  // Servers repeat the id in every answer: admission has seen that one.
+  if (given !== undefined && given !== session && isSessionId(given)) await store.sessionOwner(server.name, given, principal.id);
   if (method === "DELETE" && status < 300 && session !== undefined) await store.endSession(server.name, session);
 }
 

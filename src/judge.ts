@@ -66,7 +66,7 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
   const store = new MemoryStore(ticks);
   const detect = createDetect({ maxFindings: config.limits.findings });
   const keys = { hmac: randomBytes(32) };
-  const conversation = new Conversation(store, limits, Date.now, ticks);
+  const conversation = new Conversation(store, limits, Date.now);
   const judgement = guarded(createJudgement({ config, limits, policy: loaded.value, detect, store, keys }));
   const screening: Screening = {
     limits,

@@ -49,7 +49,7 @@ async function convey(stages: Stages, call: Call): Promise<void> {
   const outcome = await screen(stages, transaction);
   const bytes = outcome.bytes ?? errorInPlaceOfAnswer(transaction, outcome);
   if (bytes === undefined) return exits.deny(call, transaction, outcome);
-  const asked = await conversation.passed(transaction);
+  const asked = conversation.passed(transaction);
   return relay(stages, { call, exchange: exchange.value, asked }, await stages.forward(call, exchange.value, { transaction, bytes }));
 }
 
@@ -110,7 +110,7 @@ async function deliver(stages: Stages, hop: Hop, message: Message): Promise<Buff
   const transaction = await conversation.begin(hop.exchange, "server_to_client", message, hop.asked);
   const outcome = await screen(stages, transaction);
   const bytes = outcome.bytes ?? errorInPlaceOfAnswer(transaction, outcome, hop.asked);
-  if (bytes !== undefined) await conversation.passed(transaction, hop.asked);
+  if (bytes !== undefined) conversation.passed(transaction, hop.asked);
   // Never an error for the server's id on the client's stream: the two sides' ids are two namespaces.
   else if (message.kind === "request") exits.answerServer(hop, transaction, outcome);
   return bytes;
@@ -135,7 +135,10 @@ async function judge(stages: Screening, transaction: Transaction): Promise<Outco
   const findings = await judgement.detect(transaction);
   const facts = await judgement.enrich(transaction, findings);
   const decision = await judgement.decide(transaction, facts, findings);
-  return judgement.enforce(transaction, facts, findings, decision);
+  const outcome = await judgement.enforce(transaction, facts, findings, decision);
+  // Here and not once it is recorded: the record must not say that a request went which then cannot go.
+  if (outcome.bytes !== undefined) await stages.conversation.remember(transaction);
+  return outcome;
 }
 
 /** A peer that waits for an answer gets one, whichever side it is on. Undefined when nobody waits. */

@@ -44,8 +44,6 @@ export interface Transaction {
   readonly answers: AnsweredRequest | undefined;
   /** Unix milliseconds at which the message was complete. */
   readonly now: number;
-  /** The same moment on a clock that nobody sets: what limits and ages are measured with. */
-  readonly ticks: number;
 }
 
 /** A request, as far as its answer needs it. */

@@ -104,7 +104,7 @@ async function consumeLimits(
   decision: Decision,
 ): Promise<{ rules: string[]; retryAfter: number } | undefined> {
   if (decision.limits.length === 0 || facts.phase === "response") return undefined;
-  const consumed = await store.consume(decision.limits, transaction.ticks, flowOf(transaction.exchange));
+  const consumed = await store.consume(decision.limits, flowOf(transaction.exchange));
   if (consumed.granted) return undefined;
   const rules = decision.limits.filter((limit) => limit.key === consumed.key).map((limit) => limit.rule);
   return { rules, retryAfter: Math.max(1, Math.ceil(consumed.retry_after_s)) };

@@ -56,15 +56,11 @@ export function targetKey(target: MessageTarget): string {
 }
 
 export async function enrich(transaction: Transaction, findings: Findings, store: Store): Promise<Facts> {
-  const { exchange, message, answers, ticks } = transaction;
-  const flow = flowOf(exchange);
+  const { exchange, message, answers } = transaction;
   const answer = message.kind === "result" || message.kind === "error";
   const target = answer ? (answers?.message === undefined ? undefined : targetOf(answers.message)) : targetOf(message);
-  const [labels, counters, definition] = await Promise.all([
-    store.labels(flow),
-    store.counters(flow, ticks),
-    target === undefined ? undefined : store.definition(catalogueOf(exchange), targetKey(target)),
-  ]);
+  const defined = target === undefined ? undefined : { catalogue: catalogueOf(exchange), key: targetKey(target) };
+  const { labels, counters, definition } = await store.facts(flowOf(exchange), defined);
   const urls = findUrls(message.document, FACTS_CAP);
   const destinations = destinationsOf(transaction, findings.list, urls.list);
   return {

@@ -2,7 +2,7 @@
  * Token buckets, of which several are taken together or not at all.
  * Must not forget a bucket that is not full again: dropping one would hand out its units a second time.
  */
-import type { LimitRequest } from "./store.ts";
+import type { Consumption, LimitRequest } from "./store.ts";
 
 /** Longest wait that is told: what never succeeds (a cost above the bucket, no refill) is "tomorrow". */
 export const MAX_WAIT_S = 86_400;
@@ -16,8 +16,6 @@ interface Bucket {
   readonly per_s: number;
   readonly max: number;
 }
-
-export type Consumption = { granted: true } | { granted: false; key: string; retry_after_s: number };
 
 export class Buckets {
   readonly #capacity: number;

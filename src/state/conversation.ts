@@ -14,22 +14,20 @@ export class Conversation {
   readonly #store: Store;
   readonly #limits: JsonLimits;
   readonly #clock: () => number;
-  readonly #ticks: () => number;
   readonly #counts = new WeakMap<Exchange, number>();
 
-  /** `clock`: Unix milliseconds; `ticks`: monotonic ones, as the store's. */
-  constructor(store: Store, limits: JsonLimits, clock: () => number, ticks: () => number) {
+  /** `clock`: Unix milliseconds. */
+  constructor(store: Store, limits: JsonLimits, clock: () => number) {
     this.#store = store;
     this.#limits = limits;
     this.#clock = clock;
-    this.#ticks = ticks;
   }
 
   /** A message has arrived. `asked` is the request of the POST whose answer it may be. */
   async begin(exchange: Exchange, direction: Direction, message: Message, asked?: Asked): Promise<Transaction> {
     const answers =
       message.kind === "result" || message.kind === "error" ? await this.#answered(exchange, direction, message, asked) : undefined;
-    return { exchange, decisionId: this.decisionId(exchange), direction, message, answers, now: this.#clock(), ticks: this.#ticks() };
+    return { exchange, decisionId: this.decisionId(exchange), direction, message, answers, now: this.#clock() };
   }
 
   /** Unique per message, and says which exchange it belongs to. */
@@ -40,20 +38,22 @@ export class Conversation {
   }
 
   /**
-   * A message goes on its way (or an error in its place). Remembers a request, so that its answer is known wherever it arrives; closes
-   * the request that an answer settles. Answers what a client's POST waits for.
+   * Before a request goes on its way: remembers it, so that its answer is known wherever it arrives. Comes before its record, because a
+   * request that cannot be remembered does not go.
    */
-  async passed(transaction: Transaction, asked?: Asked): Promise<Asked | undefined> {
-    const { exchange, message, direction, answers } = transaction;
-    if (message.method !== undefined) {
-      // Without a session nothing can be resumed: then only a server's request is answered on another connection.
-      const elsewhere = direction === "server_to_client" || exchange.session !== undefined;
-      if (message.id !== undefined && elsewhere) await this.#remember(scopeOf(exchange, direction), message.id, message.method, message);
+  async remember({ exchange, message, direction }: Transaction): Promise<void> {
+    const { method, id, document } = message;
+    if (method === undefined || id === undefined) return;
+    // Without a session nothing can be resumed: then only a server's request is answered on another connection.
+    if (direction === "client_to_server" && exchange.session === undefined) return;
+    await this.#store.remember(scopeOf(exchange, direction), idKey(id), { method, body: document.bytes });
+  }
+
+  /** A message goes on its way (or an error in its place). Answers what a client's POST waits for; closes it with its answer. */
+  passed({ message, answers }: Transaction, asked?: Asked): Asked | undefined {
+    if (message.method !== undefined)
       return { id: message.id, request: { method: message.method, message }, open: message.id !== undefined };
-    }
-    if (answers === undefined) return undefined;
-    if (asked !== undefined && (anonymous(message) || sameId(asked.id, message.id))) asked.open = false;
-    if (message.id !== undefined && !anonymous(message)) await this.#settle(exchange, opposite(direction), message.id);
+    if (answers !== undefined && asked !== undefined && (anonymous(message) || sameId(asked.id, message.id))) asked.open = false;
     return undefined;
   }
 
@@ -66,30 +66,16 @@ export class Conversation {
     // An error without an id answers what the server could not read; that can only be the POST it came back on.
     if (anonymous(message) || message.id === undefined) return asked?.request;
     if (asked !== undefined && sameId(asked.id, message.id)) return asked.open ? asked.request : undefined;
-    const found = await this.#store.recall(scopeOf(exchange, opposite(direction)), idKey(message.id));
-    // A request of which too little is known cannot be judged with: its answer is withheld.
-    if (found === undefined || found.ambiguous === true || found.body === undefined) return undefined;
-    // On a resumed stream a server repeats what it sent; a client has no reason to answer twice.
-    if (found.answered && direction === "client_to_server") return undefined;
+    const scope = scopeOf(exchange, opposite(direction));
+    // On a resumed stream a server repeats what it sent; a client has no reason to answer twice. Taken before it is judged: whatever comes
+    // of the answer, the server is told, if only by an error in its place.
+    const found =
+      direction === "client_to_server"
+        ? await this.#store.settle(scope, idKey(message.id))
+        : await this.#store.recall(scope, idKey(message.id));
+    if (found === undefined) return undefined;
     const request = readWholeMessage(found.body, this.#limits);
     return request.ok ? { method: found.method, message: request.value } : undefined;
-  }
-
-  /**
-   * MCP: an id is used once in a session. When it is not, an answer on another connection cannot be told to be this request's. The same
-   * request once more is a replay.
-   */
-  async #remember(scope: Scope, id: RpcId, method: string, { document }: Message): Promise<void> {
-    const known = await this.#store.recall(scope, idKey(id));
-    const reused = known !== undefined && scope.session !== "" && known.body?.equals(document.bytes) !== true;
-    const again = reused || known?.ambiguous === true ? { ambiguous: true as const } : {};
-    await this.#store.remember(scope, idKey(id), { method, body: document.bytes, answered: false, ...again });
-  }
-
-  async #settle(exchange: Exchange, direction: Direction, id: RpcId): Promise<void> {
-    const scope = scopeOf(exchange, direction);
-    const found = await this.#store.recall(scope, idKey(id));
-    if (found !== undefined) await this.#store.remember(scope, idKey(id), { ...found, answered: true });
   }
 }
 

@@ -5,7 +5,7 @@
 import { BoundedMap } from "./bounded-map.ts";
 import { Buckets } from "./buckets.ts";
 import { FairMap } from "./fair-map.ts";
-import type { LimitRequest, Outstanding, Scope, Store } from "./store.ts";
+import type { Consumption, FlowFacts, LimitRequest, Outstanding, Scope, Store } from "./store.ts";
 
 /** How much is kept. Counts, bytes and milliseconds. */
 export interface StoreLimits {
@@ -65,6 +65,16 @@ interface Numbering {
   readonly last: Map<string, number>;
 }
 
+/** A request as it is kept. */
+interface Asked {
+  readonly method: string;
+  /** Absent when it was too large to keep. */
+  readonly body: Buffer | undefined;
+  answered: boolean;
+  /** Another request had the same id. */
+  readonly ambiguous: boolean;
+}
+
 /** The definitions of one scope with their size, which is what a scope weighs. */
 interface Catalogue {
   readonly byKey: BoundedMap<string>;
@@ -78,7 +88,7 @@ export class MemoryStore implements Store {
   readonly #labels: BoundedMap<Set<string>>;
   readonly #numberings: BoundedMap<Numbering>;
   readonly #sessions: FairMap<string>;
-  readonly #outstanding: FairMap<Outstanding>;
+  readonly #outstanding: FairMap<Asked>;
   readonly #catalogues: BoundedMap<Catalogue>;
 
   /** `clock`: milliseconds; ages are measured with it. */
@@ -110,19 +120,20 @@ export class MemoryStore implements Store {
     );
   }
 
-  consume(limits: readonly LimitRequest[], nowMs: number, flow?: string): ReturnType<Store["consume"]> {
-    const outcome = this.#buckets.take(limits, nowMs);
-    if (outcome.granted && flow !== undefined) this.#count(flow, limits);
-    return Promise.resolve(outcome);
-  }
-
-  counters(flow: string, nowMs: number): Promise<Readonly<Record<string, number>>> {
+  async facts(flow: string, defined?: { readonly catalogue: string; readonly key: string }): Promise<FlowFacts> {
+    const now = this.#clock();
     const keys = [...(this.#counters.get(flow) ?? [])];
-    return Promise.resolve(Object.fromEntries(keys.map((key) => [key, Math.ceil(this.#buckets.used(key, nowMs))])));
+    return {
+      labels: [...(this.#labels.get(flow) ?? [])],
+      counters: Object.fromEntries(keys.map((key) => [key, Math.ceil(this.#buckets.used(key, now))])),
+      definition: defined === undefined ? undefined : this.#catalogues.get(defined.catalogue)?.byKey.get(defined.key),
+    };
   }
 
-  labels(flow: string): Promise<readonly string[]> {
-    return Promise.resolve([...(this.#labels.get(flow) ?? [])]);
+  async consume(limits: readonly LimitRequest[], flow?: string): Promise<Consumption> {
+    const outcome = this.#buckets.take(limits, this.#clock());
+    if (outcome.granted && flow !== undefined) this.#count(flow, limits);
+    return outcome;
   }
 
   /** Throws when there is no room: a label that is lost would lift what it guards against. */
@@ -135,7 +146,7 @@ export class MemoryStore implements Store {
     this.#labels.set(flow, all);
   }
 
-  ordinals(flow: string, values: readonly { label: string; digest: string }[]): Promise<readonly number[]> {
+  async ordinals(flow: string, values: readonly { label: string; digest: string }[]): Promise<readonly number[]> {
     const bounds = { entries: this.#limits.ordinalsPerFlow, ttlMs: Infinity };
     const numbering = this.#numberings.get(flow) ?? {
       byValue: new BoundedMap<number>(bounds, this.#clock),
@@ -151,49 +162,57 @@ export class MemoryStore implements Store {
       return next;
     });
     this.#numberings.set(flow, numbering);
-    return Promise.resolve(numbers);
+    return numbers;
   }
 
-  sessionOwner(server: string, session: string, principal: string): Promise<string> {
+  async sessionOwner(server: string, session: string, principal: string): Promise<string> {
     const key = join(server, session);
     const owner = this.#sessions.get(key) ?? principal;
     this.#sessions.set(key, owner, owner);
-    return Promise.resolve(owner);
+    return owner;
   }
 
-  endSession(server: string, session: string): Promise<void> {
+  async endSession(server: string, session: string): Promise<void> {
     this.#sessions.delete(join(server, session));
-    return Promise.resolve();
   }
 
   /** Beyond the bounds the oldest requests are forgotten: their answers are then unasked for and dropped, which is safe. */
-  remember(scope: Scope, id: string, request: Outstanding): Promise<void> {
-    const tooLarge = request.body !== undefined && request.body.length > this.#limits.bodyBytes;
-    const kept = { ...request, body: tooLarge || request.body === undefined ? undefined : ownCopy(request.body) };
+  async remember(scope: Scope, id: string, { method, body }: Outstanding): Promise<void> {
+    const key = keyOf(scope, id);
+    const known = this.#outstanding.get(key);
+    const reused = known !== undefined && scope.session !== "" && known.body?.equals(body) !== true;
+    const kept: Asked = {
+      method,
+      body: body.length > this.#limits.bodyBytes ? undefined : ownCopy(body),
+      answered: false,
+      ambiguous: reused || known?.ambiguous === true,
+    };
     // The two directions do not compete: what a server asks is not forgotten for what its client sends.
-    this.#outstanding.set(keyOf(scope, id), join(scope.direction, scope.principal), kept, kept.body?.length ?? 0);
-    return Promise.resolve();
+    this.#outstanding.set(key, join(scope.direction, scope.principal), kept, kept.body?.length ?? 0);
   }
 
-  recall(scope: Scope, id: string): Promise<Outstanding | undefined> {
-    return Promise.resolve(this.#outstanding.get(keyOf(scope, id)));
+  async recall(scope: Scope, id: string): Promise<Outstanding | undefined> {
+    return answerable(this.#outstanding.get(keyOf(scope, id)));
   }
 
-  define(scope: string, definitions: ReadonlyMap<string, string>): Promise<void> {
+  async settle(scope: Scope, id: string): Promise<Outstanding | undefined> {
+    const asked = this.#outstanding.get(keyOf(scope, id));
+    if (asked === undefined || asked.answered) return undefined;
+    const request = answerable(asked);
+    if (request !== undefined) asked.answered = true;
+    return request;
+  }
+
+  async define(catalogue: string, definitions: ReadonlyMap<string, string>): Promise<void> {
     const bounds = {
       entries: this.#limits.definitionsPerScope,
       ttlMs: this.#limits.definitionTtlMs,
       weight: this.#limits.definitionBytesPerScope,
       weigh: (definition: string) => Buffer.byteLength(definition),
     };
-    const byKey = this.#catalogues.get(scope)?.byKey ?? new BoundedMap<string>(bounds, this.#clock);
+    const byKey = this.#catalogues.get(catalogue)?.byKey ?? new BoundedMap<string>(bounds, this.#clock);
     for (const [key, definition] of definitions) byKey.set(key, definition);
-    this.#catalogues.set(scope, { byKey });
-    return Promise.resolve();
-  }
-
-  definition(scope: string, key: string): Promise<string | undefined> {
-    return Promise.resolve(this.#catalogues.get(scope)?.byKey.get(key));
+    this.#catalogues.set(catalogue, { byKey });
   }
 
   #count(flow: string, limits: readonly LimitRequest[]): void {
@@ -214,6 +233,11 @@ const SEPARATOR = "\u0000";
 
 function join(first: string, second: string): string {
   return `${first}${SEPARATOR}${second}`;
+}
+
+/** A request of which too little is known cannot be judged with: its answer is withheld. */
+function answerable(asked: Asked | undefined): Outstanding | undefined {
+  return asked?.body === undefined || asked.ambiguous ? undefined : { method: asked.method, body: asked.body };
 }
 
 /** Bytes on their own: a slice would keep the whole block of memory that it was read into. */

@@ -1,4 +1,4 @@
-/** A store that fails (today by a fault, some day by a broken connection) denies: no call hangs, none is forwarded unjudged, each is on record. */
+/** A store that fails (by a fault, or a broken connection to where it is) denies: no call hangs, none is forwarded unjudged, each is on record. */
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { MemoryStore } from "../../src/state/memory.ts";
@@ -18,6 +18,7 @@ limit contains {"id": "house/often", "key": "often", "cost": 1, "per_s": 10, "ma
 `;
 const CALL = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"marker-sent"}}}';
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"marker-received"}]}}';
+const QUESTION = '{"jsonrpc":"2.0","id":7,"method":"roots/list"}';
 
 let upstream: ScriptedUpstream;
 let gateway: TestGateway;
@@ -25,7 +26,10 @@ let recorded: number;
 
 beforeAll(async () => {
   upstream = await openUpstream();
-  gateway = await openGateway(`policy: {path: ./rules}\nservers: {one: {url: "${upstream.url}"}}`, { "rules/house.rego": POLICY });
+  gateway = await openGateway(
+    `policy: {path: ./rules}\nservers: {one: {url: "${upstream.url}", settings: {server_initiated: {roots: allow}}}}`,
+    { "rules/house.rego": POLICY },
+  );
 });
 beforeEach(() => {
   upstream.received.length = 0;
@@ -44,8 +48,8 @@ const failing = (method: keyof Store) =>
 const post = (body = CALL) => send(gateway.endpoint("one"), { headers: { "Mcp-Session-Id": randomUUID() }, body });
 const fresh = () => gateway.records().slice(recorded);
 
-test.each(["sessionOwner", "labels", "counters", "definition", "consume", "addLabels", "remember", "recall"] as const)(
-  "a request is not forwarded when %s fails",
+test.each(["sessionOwner", "facts", "consume", "addLabels", "remember"] as const)(
+  "a request is not forwarded when %s fails, and no record says that it was",
   async (method) => {
     const spied = failing(method);
     const answer = await post();
@@ -53,7 +57,8 @@ test.each(["sessionOwner", "labels", "counters", "definition", "consume", "addLa
     expect(JSON.parse(answer.body.toString())).toMatchObject({ jsonrpc: "2.0" });
     expect(answer.body.toString()).not.toContain("marker");
     expect(upstream.received).toEqual([]);
-    expect(fresh().at(-1)).toMatchObject({ server: "one", direction: "client_to_server", effect: "error" });
+    expect(fresh()).toHaveLength(1);
+    expect(fresh()[0]).toMatchObject({ server: "one", direction: "client_to_server", effect: "error" });
     expect(JSON.stringify(fresh())).not.toContain("marker");
   },
 );
@@ -63,10 +68,10 @@ test.each([
   ["on a stream", events(`data: ${RESULT}\n\n`)],
 ])("an answer %s does not pass when a fact about its flow fails", async (_form, script) => {
   let asked = 0;
-  const real = MemoryStore.prototype.labels;
-  vi.spyOn(MemoryStore.prototype, "labels").mockImplementation(function (this: MemoryStore, flow) {
+  const real = MemoryStore.prototype.facts;
+  vi.spyOn(MemoryStore.prototype, "facts").mockImplementation(function (this: MemoryStore, ...args) {
     asked += 1;
-    return asked === 1 ? real.call(this, flow) : Promise.reject(new Error("marker-thrown"));
+    return asked === 1 ? real.apply(this, args) : Promise.reject(new Error("marker-thrown"));
   });
   upstream.answer(script);
   const answer = await post();
@@ -76,6 +81,35 @@ test.each([
     ["client_to_server", "allow"],
     ["server_to_client", "error"],
   ]);
+});
+
+test("a server's request that cannot be remembered does not reach the client, and the server is told", async () => {
+  const real = MemoryStore.prototype.remember;
+  vi.spyOn(MemoryStore.prototype, "remember").mockImplementation(function (this: MemoryStore, scope, id, request) {
+    return scope.direction === "client_to_server" ? real.call(this, scope, id, request) : Promise.reject(new Error("marker-thrown"));
+  });
+  upstream.answer((received, response) => {
+    if (received.body.includes("echo")) events(`data: ${QUESTION}\n\n`, `data: ${RESULT}\n\n`)(received, response);
+    else response.writeHead(202).end();
+  });
+  const answer = (await post()).body.toString();
+  expect(answer).not.toContain("roots/list");
+  expect(answer).toContain("marker-received");
+  await vi.waitFor(() => {
+    expect(upstream.received.at(-1)?.body).toMatch(/^{"jsonrpc":"2.0","id":7,"error"/);
+  });
+  expect(fresh().map(({ method, effect }) => [method, effect])).toEqual([
+    ["tools/call", "allow"],
+    ["roots/list", "error"],
+    ["tools/call", "allow"],
+  ]);
+});
+
+test("an answer of a client does not reach the server when its question cannot be looked up", async () => {
+  failing("settle");
+  await post('{"jsonrpc":"2.0","id":7,"result":{"roots":[]}}');
+  expect(upstream.received).toEqual([]);
+  expect(fresh()).toMatchObject([{ effect: "error" }]);
 });
 
 test("an answer on a resumed stream does not pass when its request cannot be looked up", async () => {

@@ -83,8 +83,7 @@ test("large requests of one principal do not make the gateway forget what anothe
   const store = new MemoryStore(() => 0, { outstandingBytes: 10_000, outstandingPerHolder: 1000 });
   const alice: Scope = { direction: "server_to_client", server: "one", principal: "alice", session: "s" };
   const mallory: Scope = { direction: "client_to_server", server: "one", principal: "mallory", session: "m" };
-  await store.remember(alice, "1", { method: "elicitation/create", body: Buffer.alloc(100), answered: false });
-  for (let at = 0; at < 20; at += 1)
-    await store.remember(mallory, `${at}`, { method: "tools/call", body: Buffer.alloc(1000), answered: false });
+  await store.remember(alice, "1", { method: "elicitation/create", body: Buffer.alloc(100) });
+  for (let at = 0; at < 20; at += 1) await store.remember(mallory, `${at}`, { method: "tools/call", body: Buffer.alloc(1000) });
   expect(await store.recall(alice, "1")).toBeDefined();
 });

@@ -6,40 +6,51 @@ import type { LimitRequest } from "../../src/state/store.ts";
 
 function storeAt(limits: Partial<StoreLimits> = {}) {
   const clock = { now: 0 };
-  return { clock, store: new MemoryStore(() => clock.now, limits) };
+  const store = new MemoryStore(() => clock.now, limits);
+  return {
+    clock,
+    store,
+    /** Consumes at a moment, which is then now. */
+    consume: (wanted: readonly LimitRequest[], now: number, flow?: string) => {
+      clock.now = now;
+      return store.consume(wanted, flow);
+    },
+    counters: async (flow: string, now: number) => {
+      clock.now = now;
+      return (await store.facts(flow)).counters;
+    },
+    labels: async (flow: string) => (await store.facts(flow)).labels,
+    definition: async (catalogue: string, key: string) => (await store.facts("flow", { catalogue, key })).definition,
+  };
 }
 
-const request = (body: string | undefined, method = "tools/call") => ({
-  method,
-  body: body === undefined ? undefined : Buffer.from(body),
-  answered: false,
-});
+const request = (body: string, method = "tools/call") => ({ method, body: Buffer.from(body) });
 
 describe("limits", () => {
   it("grants until the bucket is empty, then says how long to wait", async () => {
-    const { store } = storeAt();
+    const { consume } = storeAt();
     const limit = { key: "calls", cost: 1, per_s: 0.5, max: 2 };
-    expect(await store.consume([limit], 0)).toEqual({ granted: true });
-    expect(await store.consume([limit], 0)).toEqual({ granted: true });
-    expect(await store.consume([limit], 0)).toEqual({ granted: false, key: "calls", retry_after_s: 2 });
-    expect(await store.consume([limit], 2_000)).toEqual({ granted: true });
+    expect(await consume([limit], 0)).toEqual({ granted: true });
+    expect(await consume([limit], 0)).toEqual({ granted: true });
+    expect(await consume([limit], 0)).toEqual({ granted: false, key: "calls", retry_after_s: 2 });
+    expect(await consume([limit], 2_000)).toEqual({ granted: true });
   });
 
   it("takes nothing from any bucket when one of them is short", async () => {
-    const { store } = storeAt();
+    const { consume } = storeAt();
     const calls = { key: "calls", cost: 1, per_s: 0, max: 10 };
     const rows = { key: "rows", cost: 5, per_s: 1, max: 4 };
-    expect(await store.consume([calls, rows], 0, "flow")).toMatchObject({ granted: false, key: "rows" });
-    expect(await store.consume([{ ...calls, cost: 10 }], 0)).toEqual({ granted: true });
+    expect(await consume([calls, rows], 0, "flow")).toMatchObject({ granted: false, key: "rows" });
+    expect(await consume([{ ...calls, cost: 10 }], 0)).toEqual({ granted: true });
   });
 
   it("counts several limits on one key together, under the strictest size", async () => {
-    const { store } = storeAt();
+    const { consume } = storeAt();
     const both = [
       { key: "calls", cost: 2, per_s: 1, max: 3 },
       { key: "calls", cost: 2, per_s: 1, max: 100 },
     ];
-    expect(await store.consume(both, 0)).toMatchObject({ granted: false, key: "calls" });
+    expect(await consume(both, 0)).toMatchObject({ granted: false, key: "calls" });
   });
 
   it.each([
@@ -48,32 +59,32 @@ describe("limits", () => {
     ["a cost above the bucket", { cost: 2, per_s: 1, max: 1 }],
     ["a refill that is no number", { cost: 1, per_s: Number.NaN, max: 1 }],
   ])("refuses %s for ever", async (_, limit) => {
-    const { store } = storeAt();
-    expect(await store.consume([{ key: "k", ...limit }], 0)).toEqual({ granted: false, key: "k", retry_after_s: 86_400 });
+    const { consume } = storeAt();
+    expect(await consume([{ key: "k", ...limit }], 0)).toEqual({ granted: false, key: "k", retry_after_s: 86_400 });
   });
 
   it("refuses new keys rather than resetting a limit when the table is full, and takes them once others have refilled", async () => {
-    const { store } = storeAt({ buckets: 1 });
+    const { consume } = storeAt({ buckets: 1 });
     const limit = { cost: 1, per_s: 1, max: 1 };
-    expect(await store.consume([{ key: "a", ...limit }], 0)).toEqual({ granted: true });
-    expect(await store.consume([{ key: "b", ...limit }], 0)).toEqual({ granted: false, key: "b", retry_after_s: 1 });
-    expect(await store.consume([{ key: "a", ...limit }], 0)).toMatchObject({ granted: false });
-    expect(await store.consume([{ key: "b", ...limit }], 1_000)).toEqual({ granted: true });
+    expect(await consume([{ key: "a", ...limit }], 0)).toEqual({ granted: true });
+    expect(await consume([{ key: "b", ...limit }], 0)).toEqual({ granted: false, key: "b", retry_after_s: 1 });
+    expect(await consume([{ key: "a", ...limit }], 0)).toMatchObject({ granted: false });
+    expect(await consume([{ key: "b", ...limit }], 1_000)).toEqual({ granted: true });
   });
 
   it("gives nothing back when the clock runs backwards", async () => {
-    const { store } = storeAt();
+    const { consume } = storeAt();
     const limit = { key: "k", cost: 1, per_s: 1, max: 1 };
-    await store.consume([limit], 10_000);
-    expect(await store.consume([limit], 0)).toMatchObject({ granted: false });
+    await consume([limit], 10_000);
+    expect(await consume([limit], 0)).toMatchObject({ granted: false });
   });
 
   it("shows a flow what it has in use, and other flows nothing of it", async () => {
-    const { store } = storeAt();
-    await store.consume([{ key: "calls", cost: 3, per_s: 1, max: 10 }], 0, "mine");
-    expect(await store.counters("mine", 1_000)).toEqual({ calls: 2 });
-    expect(await store.counters("mine", 60_000)).toEqual({ calls: 0 });
-    expect(await store.counters("other", 0)).toEqual({});
+    const { consume, counters } = storeAt();
+    await consume([{ key: "calls", cost: 3, per_s: 1, max: 10 }], 0, "mine");
+    expect(await counters("mine", 1_000)).toEqual({ calls: 2 });
+    expect(await counters("mine", 60_000)).toEqual({ calls: 0 });
+    expect(await counters("other", 0)).toEqual({});
   });
 
   const limits = fc.array(
@@ -89,12 +100,12 @@ describe("limits", () => {
   it("never hands out more than size plus refill, whatever is asked when", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 4 }))), async (steps) => {
-        const { store } = storeAt();
+        const { consume } = storeAt();
         let now = 0;
         let granted = 0;
         for (const [pause, cost] of steps) {
           now += pause;
-          if ((await store.consume([{ key: "k", cost, per_s: 2, max: 5 }], now)).granted) granted += cost;
+          if ((await consume([{ key: "k", cost, per_s: 2, max: 5 }], now)).granted) granted += cost;
           expect(granted).toBeLessThanOrEqual(5 + (now / 1_000) * 2 + 1e-6);
         }
       }),
@@ -104,13 +115,13 @@ describe("limits", () => {
   it("takes all or nothing", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(limits, fc.integer({ min: 0, max: 2_000 })), { maxLength: 20 }), async (steps) => {
-        const { store } = storeAt();
+        const { consume, counters } = storeAt();
         let now = 0;
         for (const [wanted, pause] of steps) {
           now += pause;
-          const before = await store.counters("flow", now);
-          const outcome = await store.consume(wanted, now, "flow");
-          const after = await store.counters("flow", now);
+          const before = await counters("flow", now);
+          const outcome = await consume(wanted, now, "flow");
+          const after = await counters("flow", now);
           if (!outcome.granted) expect(after).toEqual(before);
           for (const used of Object.values(after)) expect(used).toBeLessThanOrEqual(6);
         }
@@ -121,8 +132,8 @@ describe("limits", () => {
   it("does not care in which order limits are listed", async () => {
     await fc.assert(
       fc.asyncProperty(limits, async (wanted: LimitRequest[]) => {
-        const forwards = await storeAt().store.consume(wanted, 0);
-        const backwards = await storeAt().store.consume(wanted.toReversed(), 0);
+        const forwards = await storeAt().consume(wanted, 0);
+        const backwards = await storeAt().consume(wanted.toReversed(), 0);
         expect(backwards.granted).toBe(forwards.granted);
       }),
     );
@@ -133,12 +144,12 @@ describe("labels", () => {
   it("only ever grow", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(fc.constantFrom("pii", "secret", "untrusted"))), async (steps) => {
-        const { store } = storeAt();
+        const { store, labels } = storeAt();
         let before: readonly string[] = [];
-        for (const labels of steps) {
-          await store.addLabels("flow", labels);
-          const after = await store.labels("flow");
-          expect(new Set(after)).toEqual(new Set([...before, ...labels]));
+        for (const added of steps) {
+          await store.addLabels("flow", added);
+          const after = await labels("flow");
+          expect(new Set(after)).toEqual(new Set([...before, ...added]));
           before = after;
         }
       }),
@@ -146,21 +157,21 @@ describe("labels", () => {
   });
 
   it("belong to one flow and end after its time to live", async () => {
-    const { store, clock } = storeAt({ flowTtlMs: 1_000 });
+    const { store, clock, labels } = storeAt({ flowTtlMs: 1_000 });
     await store.addLabels("flow", ["pii"]);
-    expect(await store.labels("other")).toEqual([]);
+    expect(await labels("other")).toEqual([]);
     clock.now = 999;
-    expect(await store.labels("flow")).toEqual(["pii"]);
+    expect(await labels("flow")).toEqual(["pii"]);
     clock.now = 1_999;
-    expect(await store.labels("flow")).toEqual([]);
+    expect(await labels("flow")).toEqual([]);
   });
 
   it("are refused, not dropped, when there is no room", async () => {
-    const { store } = storeAt({ flows: 1, labelsPerFlow: 2 });
+    const { store, labels } = storeAt({ flows: 1, labelsPerFlow: 2 });
     await store.addLabels("flow", ["a", "b"]);
     await expect(store.addLabels("flow", ["c"])).rejects.toThrow("too many labels");
     await expect(store.addLabels("other", ["a"])).rejects.toThrow("no room");
-    expect(await store.labels("flow")).toEqual(["a", "b"]);
+    expect(await labels("flow")).toEqual(["a", "b"]);
   });
 });
 
@@ -210,17 +221,47 @@ describe("outstanding requests", () => {
   it("are found by scope and id spelling", async () => {
     const { store } = storeAt();
     await store.remember(scope("alice"), "1", request("{}"));
-    expect(await store.recall(scope("alice"), "1")).toMatchObject({ method: "tools/call", answered: false });
+    expect(await store.recall(scope("alice"), "1")).toEqual(request("{}"));
     expect(await store.recall(scope("alice"), '"1"')).toBeUndefined();
     expect(await store.recall(scope("bob"), "1")).toBeUndefined();
     for (const other of [{ direction: "server_to_client" }, { server: "mail" }, { session: "t" }] as Partial<Scope>[])
       expect(await store.recall(scope("alice", other), "1")).toBeUndefined();
   });
 
-  it("keep no body that is too large", async () => {
+  it("keep no body that is too large, and then no answer can be judged with them", async () => {
     const { store } = storeAt({ bodyBytes: 4 });
     await store.remember(scope("alice"), "1", request("12345"));
-    expect(await store.recall(scope("alice"), "1")).toMatchObject({ method: "tools/call", body: undefined });
+    expect(await store.recall(scope("alice"), "1")).toBeUndefined();
+    await store.remember(scope("alice"), "1", request("1234"));
+    expect(await store.recall(scope("alice"), "1")).toBeUndefined();
+  });
+
+  it("are taken once, and again after a replay", async () => {
+    const { store } = storeAt();
+    const asked = scope("alice", { direction: "server_to_client" });
+    await store.remember(asked, "1", request("{}"));
+    const both = await Promise.all([store.settle(asked, "1"), store.settle(asked, "1")]);
+    expect(both).toEqual([request("{}"), undefined]);
+    expect(await store.recall(asked, "1")).toEqual(request("{}"));
+    await store.remember(asked, "1", request("{}"));
+    expect(await store.settle(asked, "1")).toEqual(request("{}"));
+  });
+
+  it("under one id of a session are both unanswerable, also after a replay of either", async () => {
+    const { store } = storeAt();
+    await store.remember(scope("alice"), "1", request("{}"));
+    for (const body of ["[]", "[]", "{}"]) {
+      await store.remember(scope("alice"), "1", request(body));
+      expect(await store.recall(scope("alice"), "1")).toBeUndefined();
+      expect(await store.settle(scope("alice"), "1")).toBeUndefined();
+    }
+  });
+
+  it("without a session follow each other under one id", async () => {
+    const { store } = storeAt();
+    const asked = scope("alice", { session: "" });
+    for (const body of ["{}", "[]"]) await store.remember(asked, "1", request(body));
+    expect(await store.settle(asked, "1")).toEqual(request("[]"));
   });
 
   it("of one principal never push out those of another", async () => {
@@ -242,7 +283,7 @@ describe("outstanding requests", () => {
 
 describe("definitions", () => {
   it("of a later page join those of the earlier ones; the latest of one key stands", async () => {
-    const { store } = storeAt();
+    const { store, definition } = storeAt();
     await store.define("crm", new Map([["tool\nadd", "1"]]));
     await store.define(
       "crm",
@@ -251,18 +292,18 @@ describe("definitions", () => {
         ["tool\nadd", "3"],
       ]),
     );
-    expect(await store.definition("crm", "tool\nadd")).toBe("3");
-    expect(await store.definition("crm", "tool\nget")).toBe("2");
-    expect(await store.definition("mail", "tool\nget")).toBeUndefined();
+    expect(await definition("crm", "tool\nadd")).toBe("3");
+    expect(await definition("crm", "tool\nget")).toBe("2");
+    expect(await definition("mail", "tool\nget")).toBeUndefined();
   });
 
   it("are bounded in bytes, per scope and in total", async () => {
-    const { store } = storeAt({ definitionBytesPerScope: 4, definitionBytes: 6 });
+    const { store, definition } = storeAt({ definitionBytesPerScope: 4, definitionBytes: 6 });
     await store.define("a", new Map([["1", "xxx"]]));
     await store.define("a", new Map([["2", "yyy"]]));
-    expect(await store.definition("a", "1")).toBeUndefined();
+    expect(await definition("a", "1")).toBeUndefined();
     await store.define("b", new Map([["1", "zzzz"]]));
-    expect(await store.definition("a", "2")).toBeUndefined();
-    expect(await store.definition("b", "1")).toBe("zzzz");
+    expect(await definition("a", "2")).toBeUndefined();
+    expect(await definition("b", "1")).toBe("zzzz");
   });
 });
