@@ -8,7 +8,9 @@ import type { ErrorCode } from "../errors.ts";
 import { faultName, type Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { type Call, Reply } from "./call.ts";
+import { Departure } from "../departure.ts";
 import type { HostRules } from "./host-rules.ts";
+import { requestBody } from "./request-body.ts";
 
 export interface AppParts {
   readonly servers: () => Config["servers"];
@@ -77,19 +79,18 @@ export function createApp(parts: AppParts): Express {
 }
 
 function callOf(request: Request, response: Response, server: ServerConfig, method: Call["method"]): Call {
-  const gone = new AbortController();
+  const gone = new Departure();
   response.once("close", () => {
-    if (!response.writableFinished) gone.abort();
+    if (!response.writableFinished) gone.leave();
   });
   return {
     server,
     method,
     request,
-    // Leaving the loop early must not close the socket that the refusal is written to.
-    body: request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>,
+    body: requestBody(request),
     ip: request.socket.remoteAddress ?? "",
     socket: { remoteAddress: request.socket.remoteAddress, encrypted: "encrypted" in request.socket },
-    gone: gone.signal,
+    gone,
     reply: new Reply(response),
   };
 }

@@ -6,18 +6,20 @@ import { once } from "node:events";
 import { ERRORS, type ErrorCode } from "../errors.ts";
 import type { AuthnRequest } from "../authn/authenticator.ts";
 import type { ServerConfig } from "../config/config.ts";
+import type { Body } from "../mcp/body.ts";
 import { errorAnswer, type RpcId } from "../mcp/message.ts";
 import type { Asked, Exchange } from "../transaction.ts";
+import type { Gone } from "../departure.ts";
 
 export interface Call {
   readonly server: ServerConfig;
   readonly method: "POST" | "GET" | "DELETE";
   readonly request: IncomingMessage;
-  readonly body: AsyncIterable<Buffer>;
+  readonly body: Body;
   readonly ip: string;
   readonly socket: AuthnRequest["socket"];
   /** Aborted when the client closes the connection before the reply is complete. */
-  readonly gone: AbortSignal;
+  readonly gone: Gone;
   readonly reply: Reply;
 }
 
@@ -27,6 +29,9 @@ export interface Hop {
   readonly exchange: Exchange;
   readonly asked: Asked | undefined;
 }
+
+/** Bytes up to which copying a body is cheaper than writing it apart from its head. */
+const ONE_PIECE = 16_384;
 
 /** Writes the answer to one call. `headers` are flat lists of end-to-end headers that may pass. */
 export class Reply {
@@ -44,7 +49,9 @@ export class Reply {
   json(status: number, headers: readonly string[], body: Buffer): void {
     this.#head(status, headers, "application/json");
     this.#response.setHeader("content-length", body.length);
-    this.#response.end(body);
+    // With a string Node writes head and body as one piece: half the cost of two for a small message.
+    if (body.length <= ONE_PIECE) this.#response.end(body.toString("latin1"), "latin1");
+    else this.#response.end(body);
   }
 
   /** No body. */

@@ -2,14 +2,15 @@
  * From bytes to one message: the strict reader, fed as the bytes arrive, then the JSON-RPC envelope. Must not judge.
  */
 import { fail, Fault, type Result } from "../errors.ts";
+import type { Body } from "./body.ts";
 import { JsonReader, type JsonLimits } from "./json.ts";
 import { parseMessage, type Message } from "./message.ts";
 
 /** Reads a body that arrives in chunks; stops at the first byte that cannot be accepted. A body that breaks off is a failure, not a throw. */
-export async function readMessage(chunks: AsyncIterable<Uint8Array>, limits: JsonLimits): Promise<Result<Message>> {
+export async function readMessage(body: Body, limits: JsonLimits): Promise<Result<Message>> {
   const reader = new JsonReader(limits);
   try {
-    for await (const chunk of chunks) if (reader.push(chunk) !== undefined) break;
+    await body.each((chunk) => reader.push(chunk) === undefined);
   } catch (fault) {
     return fail(fault instanceof Fault ? fault.failure : { code: "ERR_CLIENT_GONE" });
   }

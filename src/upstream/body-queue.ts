@@ -3,6 +3,7 @@
  * Must not look at the bytes.
  */
 import { type Failure, Fault } from "../errors.ts";
+import type { Body } from "../mcp/body.ts";
 
 export interface BodySource {
   pause(): void;
@@ -14,12 +15,16 @@ export interface BodySource {
 /** A body that nobody reads is taken off the wire so far and so long, that the connection can be used again; then it is let go. */
 const SKIPPED_BYTES = 65_536;
 const SKIPPED_MS = 1000;
+/** Bytes that may wait before the socket is paused: most answers are there at once, and pausing costs more than keeping them. */
+const WAITING_BYTES = 65_536;
 
-export class BodyQueue implements AsyncIterable<Buffer> {
+export class BodyQueue implements AsyncIterable<Buffer>, Body {
   readonly #source: BodySource;
   readonly #chunks: Buffer[] = [];
   #state: "open" | "ended" | Failure = "open";
   #wake: (() => void) | undefined;
+  #waiting = 0;
+  #paused = false;
   #skipped: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -35,8 +40,11 @@ export class BodyQueue implements AsyncIterable<Buffer> {
     }
     this.#timer?.refresh();
     this.#chunks.push(chunk);
-    if (this.#wake === undefined) this.#source.pause();
+    this.#waiting += chunk.length;
     this.#notify();
+    if (this.#waiting <= WAITING_BYTES || this.#paused) return;
+    this.#paused = true;
+    this.#source.pause();
   }
 
   end(): void {
@@ -65,17 +73,36 @@ export class BodyQueue implements AsyncIterable<Buffer> {
   skip(): void {
     this.#skipped = 0;
     this.#chunks.length = 0;
+    this.#waiting = 0;
     if (this.#state !== "open") return;
     this.#timer = setTimeout(() => {
       this.abort();
     }, SKIPPED_MS);
-    this.#source.resume();
+    this.#flow();
+  }
+
+  /** The chunks as they come, without a pause between them: for a body that is read as a whole. */
+  each(take: (chunk: Buffer) => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const step = (): void => {
+        for (let chunk = this.#take(); chunk !== undefined; chunk = this.#take()) {
+          if (take(chunk)) continue;
+          this.abort();
+          return resolve();
+        }
+        if (this.#state === "ended") return resolve();
+        if (this.#state !== "open") return reject(new Fault(this.#state));
+        this.#wake = step;
+        this.#flow();
+      };
+      step();
+    });
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     try {
       for (;;) {
-        const chunk = this.#chunks.shift();
+        const chunk = this.#take();
         if (chunk !== undefined) {
           yield chunk;
         } else if (this.#state === "ended") {
@@ -85,13 +112,25 @@ export class BodyQueue implements AsyncIterable<Buffer> {
         } else {
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
-            this.#source.resume();
+            this.#flow();
           });
         }
       }
     } finally {
       this.abort();
     }
+  }
+
+  #take(): Buffer | undefined {
+    const chunk = this.#chunks.shift();
+    this.#waiting -= chunk?.length ?? 0;
+    return chunk;
+  }
+
+  #flow(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#source.resume();
   }
 
   #settle(state: "ended" | Failure): void {

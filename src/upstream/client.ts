@@ -8,13 +8,14 @@ import type { Limits, ServerConfig } from "../config/config.ts";
 import { fail, ok, type Failure, type Result } from "../errors.ts";
 import { BodyQueue } from "./body-queue.ts";
 import { type Release, Slots } from "./slots.ts";
+import type { Gone } from "../departure.ts";
 
 export interface UpstreamRequest {
   readonly method: "POST" | "GET" | "DELETE";
   /** Flat list: name, value, name, value. */
   readonly headers: string[];
   readonly body: Buffer | undefined;
-  readonly signal: AbortSignal;
+  readonly signal: Gone;
 }
 
 export interface UpstreamAnswer {
@@ -145,7 +146,7 @@ class Place {
 }
 
 interface Attempt {
-  readonly signal: AbortSignal;
+  readonly signal: Gone;
   readonly place: Place;
   readonly resolve: (result: Result<UpstreamAnswer>) => void;
   /** Makes the one further attempt; undefined when this is that one. */
@@ -162,7 +163,7 @@ function answerHandler({ signal, place, resolve, again }: Attempt): Dispatcher.D
     else started.abort(new Error("client gone"));
   };
   if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort, { once: true });
+  else signal.addEventListener("abort", abort);
   const settle = (): void => {
     place.leave();
     signal.removeEventListener("abort", abort);

@@ -11,6 +11,7 @@ import type { Exchange, Transaction } from "../transaction.ts";
 import type { Answer } from "./answer.ts";
 import type { UpstreamRequest } from "./client.ts";
 import type { Forwarder } from "./forwarder.ts";
+import type { Gone } from "../departure.ts";
 
 /** A message that may leave: its bytes, and what they were made from. */
 export interface Leaving {
@@ -23,7 +24,7 @@ export interface Carrier {
   readonly method: UpstreamRequest["method"];
   readonly request: { readonly rawHeaders: readonly string[] };
   /** Aborted when the client is gone. */
-  readonly gone: AbortSignal;
+  readonly gone: Gone;
 }
 
 export interface ForwardParts {
@@ -54,7 +55,7 @@ export async function forwardOwn(
   call: Carrier,
   exchange: Exchange,
   body: Buffer,
-  signal: AbortSignal,
+  signal: Gone,
 ): Promise<Result<Answer>> {
   const passed = endToEnd(call, exchange).filter((_, at, all) => !OF_THE_CALL.has((all[at - (at % 2)] as string).toLowerCase()));
   const headers = [...passed, "content-type", "application/json", "accept", "application/json, text/event-stream"];

@@ -7,6 +7,7 @@ import { readHeader } from "../config/secrets.ts";
 import { type Failure, fail, type Result } from "../errors.ts";
 import { type Answer, classify } from "./answer.ts";
 import { UpstreamClient, type UpstreamMeter, type UpstreamRequest } from "./client.ts";
+import type { Gone } from "../departure.ts";
 
 export interface Outgoing {
   readonly server: ServerConfig;
@@ -15,7 +16,7 @@ export interface Outgoing {
   readonly headers: readonly string[];
   readonly body: Buffer | undefined;
   readonly expects: "message" | "events" | "nothing";
-  readonly signal: AbortSignal;
+  readonly signal: Gone;
 }
 
 export class Forwarder {

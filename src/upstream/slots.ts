@@ -3,6 +3,7 @@
  * left. Must not know what the slots are for.
  */
 import { type Failure, fail, ok, type Result } from "../errors.ts";
+import type { Gone } from "../departure.ts";
 
 /** Gives the slot back; more than once does nothing more. */
 export type Release = () => void;
@@ -27,7 +28,7 @@ export class Slots {
   }
 
   /** A slot, at once or within `ms`; fails when the time is over or `signal` aborts first. */
-  acquire(ms: number, signal: AbortSignal): Promise<Result<Release>> {
+  acquire(ms: number, signal: Gone): Promise<Result<Release>> {
     if (signal.aborted) return Promise.resolve(fail({ code: "ERR_CLIENT_GONE" }));
     const free = this.take();
     if (free !== undefined) return Promise.resolve(ok(free));
@@ -52,7 +53,7 @@ export class Slots {
       const timer = setTimeout(() => {
         giveUp({ code: "ERR_UPSTREAM_TIMEOUT", detail: "all connections are in use (limits.connections)" });
       }, ms);
-      signal.addEventListener("abort", onAbort, { once: true });
+      signal.addEventListener("abort", onAbort);
       this.#waiting.add(waiting);
     });
   }

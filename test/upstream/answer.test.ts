@@ -16,6 +16,7 @@ function classified({ status, type, headers = [], room = true, expects = "messag
       done.push("abort");
     },
   });
+  body.push(Buffer.alloc(65_537));
   let rested = 0;
   const rest = (): boolean => {
     rested += 1;

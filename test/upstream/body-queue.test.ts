@@ -31,18 +31,42 @@ describe("a body", () => {
     expect(await all).toEqual({ text: "ab", failure: undefined });
   });
 
-  test("pauses its source while chunks wait, and lets it go on when the reader wants more", async () => {
+  test("pauses its source while much waits, and lets it go on when the reader wants more", async () => {
     const { body, asked } = queue();
+    body.push(Buffer.alloc(65_536));
+    expect(asked).toEqual([]);
     body.push(Buffer.from("a"));
     expect(asked).toEqual(["pause"]);
     const chunks = body[Symbol.asyncIterator]();
     await chunks.next();
+    await chunks.next();
+    expect(asked).toEqual(["pause"]);
     const next = chunks.next();
     await Promise.resolve();
     expect(asked).toEqual(["pause", "resume"]);
     body.push(Buffer.from("b"));
     expect((await next).value?.toString()).toBe("b");
     expect(asked).toEqual(["pause", "resume"]);
+  });
+
+  test("that is read as a whole comes chunk by chunk until the reader has enough", async () => {
+    const { body, asked } = queue();
+    const taken: string[] = [];
+    body.push(Buffer.from("a"));
+    const all = body.each((chunk) => {
+      taken.push(chunk.toString());
+      return taken.length < 3;
+    });
+    body.push(Buffer.from("b"));
+    body.push(Buffer.from("c"));
+    await all;
+    body.push(Buffer.from("d"));
+    expect(taken).toEqual(["a", "b", "c"]);
+    expect(asked).toEqual(["abort"]);
+    const broken = queue().body;
+    broken.push(Buffer.from("half"));
+    broken.break({ code: "ERR_UPSTREAM" });
+    await expect(broken.each(() => true)).rejects.toMatchObject({ failure: { code: "ERR_UPSTREAM" } });
   });
 
   test("that breaks off says so after what had come", async () => {
@@ -110,7 +134,7 @@ describe("in time", () => {
 
   test("a body that is skipped is read away, up to a size", () => {
     const { body, asked } = queue();
-    body.push(Buffer.from("kept"));
+    body.push(Buffer.alloc(65_537));
     body.skip();
     expect(asked).toEqual(["pause", "resume"]);
     body.push(Buffer.alloc(65_536));
