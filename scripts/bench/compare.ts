@@ -1,0 +1,191 @@
+/**
+ * Measures one row: the byte copy and Sluice take turns under the same load, so that a machine whose speed changes shows as spread and
+ * not as a difference. Checks that everything was answered as it should be and that the audit log holds every message.
+ */
+import type { Child, Children, Cores } from "./children.ts";
+import { answered, type Job, type Measured } from "./job.ts";
+import { pathOf } from "./messages.ts";
+import { type Usage, usageOf } from "./process-tree.ts";
+import type { Row } from "./scenarios.ts";
+import { type RunningSluice, startSluice } from "./sluice.ts";
+
+export interface Parts {
+  readonly children: Children;
+  readonly upstream: Child;
+  readonly load: Child;
+  readonly folder: string;
+  readonly cores: Cores;
+  readonly seconds: number;
+  readonly rounds: number;
+  /** Calls before the first round, unless they take too long. */
+  readonly warmCalls: number;
+}
+
+/** What one proxy did in one round. */
+export interface Round {
+  readonly perSecond: number;
+  /** Of the whole process tree; of a supervisor alone where there are workers. */
+  readonly cpuUs: number;
+  readonly supervisorCpuUs: number;
+  /** How much of its wall time the tree was on a core. Far below 1 for each core, something else was the bottleneck. */
+  readonly busy: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export interface Side {
+  readonly rounds: readonly Round[];
+  /** The sum over the tree, in MiB; that of its largest process. */
+  readonly peakMiB: number;
+  readonly largestMiB: number;
+}
+
+export interface RowResult {
+  readonly name: string;
+  readonly row: Row;
+  readonly pinning: string;
+  readonly baseline: Side;
+  readonly sluice: Side;
+  readonly calls: number;
+  readonly messages: number;
+  readonly auditRecords: number;
+  /** By outcome; empty when this Sluice has no memo. */
+  readonly memo: Readonly<Record<string, number>>;
+  /** Empty when every check held. */
+  readonly problems: readonly string[];
+}
+
+interface Target {
+  readonly pid: number;
+  readonly port: number;
+  readonly paths: readonly string[];
+  readonly job: Partial<Job>;
+}
+
+const MIB = 1 << 20;
+const WARM_SECONDS = 12;
+
+export async function compare(row: Row, parts: Parts): Promise<RowResult> {
+  const { children, upstream, cores, rounds, seconds } = parts;
+  const path = pathOf(row.answer);
+  const baseline = await children.start("baseline", cores.proxy, [String(upstream.port)]);
+  const sluice = await startSluice(children, {
+    folder: parts.folder,
+    upstream: `http://127.0.0.1:${upstream.port}${path}`,
+    servers: row.servers,
+    packs: row.packs,
+    workers: row.workers,
+    cores: cores.proxy,
+    denied: row.expected === "denied" ? ["echo_000000000"] : [],
+  });
+  try {
+    const copy: Target = { pid: baseline.pid, port: baseline.port, paths: [path], job: { expected: "same" } };
+    const gateway: Target = { pid: sluice.pid, port: sluice.port, paths: sluice.paths, job: {} };
+    const tally = new Tally(row);
+    for (const target of [copy, gateway]) await warmUp(target, row, parts, (measured) => tally.add(target === gateway, measured));
+    const sides: { copy: Round[]; gateway: Round[] } = { copy: [], gateway: [] };
+    for (let round = 0; round < rounds; round += 1) {
+      for (const [name, target] of [["copy", copy] as const, ["gateway", gateway] as const]) {
+        const before = usageOf(target.pid);
+        const measured = await load(target, row, parts, seconds);
+        tally.add(target === gateway, measured);
+        sides[name].push(roundOf(measured, before, usageOf(target.pid)));
+      }
+    }
+    const memory = { copy: memoryOf(usageOf(copy.pid)), gateway: memoryOf(usageOf(gateway.pid)) };
+    const memo = await sluice.counter("sluice_decision_memo_total");
+    const auditRecords = await settled(sluice, tally.messages);
+    return {
+      name: row.name,
+      row,
+      pinning: cores.note,
+      baseline: { rounds: sides.copy, ...memory.copy },
+      sluice: { rounds: sides.gateway, ...memory.gateway },
+      calls: tally.calls,
+      messages: tally.messages,
+      auditRecords,
+      memo,
+      problems: tally.problems(auditRecords),
+    };
+  } finally {
+    await Promise.all([baseline.stop(), sluice.stop()]);
+  }
+}
+
+/** By calls and not by time alone: on a busy machine, code that is not compiled yet would be measured. */
+async function warmUp(target: Target, row: Row, parts: Parts, count: (measured: Measured) => void): Promise<void> {
+  const { warmCalls, seconds } = parts;
+  for (let calls = 0, spent = 0; calls < warmCalls && spent < WARM_SECONDS; ) {
+    const measured = await load(target, row, parts, seconds);
+    count(measured);
+    calls += Math.max(1, answered(measured));
+    spent += measured.seconds;
+  }
+}
+
+async function load({ port, paths, job }: Target, row: Row, { load: generator }: Parts, seconds: number): Promise<Measured> {
+  const { answer, expected, varied, bytes, connections, sessions } = row;
+  const whole: Job = { port, paths, connections, seconds, bytes, varied, answer, expected, sessions, ...job };
+  const { measured, fault } = await generator.ask(whole);
+  if (fault !== undefined) throw new Error(`the load generator failed: ${fault as string}`);
+  return measured as Measured;
+}
+
+function roundOf(measured: Measured, before: readonly Usage[], after: readonly Usage[]): Round {
+  const calls = Math.max(1, answered(measured));
+  const used = after.map(({ pid, cpuUs }) => cpuUs - (before.find((usage) => usage.pid === pid)?.cpuUs ?? 0));
+  const total = used.reduce((sum, cpuUs) => sum + cpuUs, 0);
+  return {
+    perSecond: calls / measured.seconds,
+    cpuUs: total / calls,
+    supervisorCpuUs: used.length > 1 ? (used[0] ?? 0) / calls : 0,
+    busy: total / 1e6 / measured.seconds,
+    p50Ms: measured.p50Ms,
+    p99Ms: measured.p99Ms,
+  };
+}
+
+function memoryOf(usages: readonly Usage[]): Pick<Side, "peakMiB" | "largestMiB"> {
+  const peaks = usages.map(({ peakBytes }) => peakBytes / MIB);
+  return { peakMiB: peaks.reduce((sum, peak) => sum + peak, 0), largestMiB: Math.max(0, ...peaks) };
+}
+
+/** The records are written before the answers leave, so they are all there; workers that share a file may still be at it. */
+async function settled(sluice: RunningSluice, expected: number): Promise<number> {
+  let records = await sluice.auditRecords();
+  for (let tries = 0; records < expected && tries < 10; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    records = await sluice.auditRecords();
+  }
+  return records;
+}
+
+/** Adds up what was answered over all rounds, warm-up included. */
+class Tally {
+  readonly #row: Row;
+  readonly #problems: string[] = [];
+  calls = 0;
+  messages = 0;
+
+  constructor(row: Row) {
+    this.#row = row;
+  }
+
+  add(throughSluice: boolean, measured: Measured): void {
+    const { expected, answer } = this.#row;
+    const wanted = throughSluice ? expected : "same";
+    const calls = answered(measured);
+    this.#problems.push(...measured.problems.slice(0, 3));
+    if (measured.lost > 0) this.#problems.push(`${measured.lost} calls were never answered`);
+    if (measured[wanted] !== calls) this.#problems.push(`${calls - measured[wanted]} of ${calls} answers were not as expected (${wanted})`);
+    if (!throughSluice) return;
+    this.calls += calls;
+    // A denied call never reaches the server: nothing comes back.
+    this.messages += calls * (expected === "denied" ? 1 : 1 + answer.events) + measured.sessions * 2;
+  }
+
+  problems(auditRecords: number): string[] {
+    const missing = this.messages === auditRecords ? [] : [`${auditRecords} audit records for ${this.messages} messages`];
+    return [...this.#problems.slice(0, 5), ...missing];
+  }
+}
