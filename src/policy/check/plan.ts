@@ -33,7 +33,15 @@ export interface PlanFunction {
   readonly blocks: readonly Block[];
 }
 
+/** An entry point: local 0 is the input, local 1 the data. */
+export interface PlanEntry {
+  /** `firewall/main/decision`. */
+  readonly name: string;
+  readonly blocks: readonly Block[];
+}
+
 export interface Plan {
+  readonly entries: readonly PlanEntry[];
   readonly strings: readonly string[];
   /** Staged paths. */
   readonly files: readonly string[];
@@ -46,9 +54,11 @@ export async function readPlan(file: string): Promise<Result<Plan, string>> {
     const text = (await readArchive(await readFile(file), ["plan.json"])).get("plan.json") ?? "";
     const json = JSON.parse(text.toString()) as {
       static: { strings?: { value: string }[]; files?: { value: string }[] };
+      plans: { plans: PlanEntry[] };
       funcs: { funcs: PlanFunction[] };
     };
     return ok({
+      entries: json.plans.plans,
       strings: (json.static.strings ?? []).map(({ value }) => value),
       files: (json.static.files ?? []).map(({ value }) => value),
       functions: json.funcs.funcs,
