@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "../../config/config.ts";
 import type { Problem } from "../../config/problem.ts";
 import { fail, ok, type Result } from "../../errors.ts";
+import { writeReads } from "./bundle-file.ts";
 import { cacheKey, readCached, writeCached } from "./cache.ts";
 import { checkPlan } from "../check/plan-check.ts";
 import { ABOUT, DECISION } from "../engine.ts";
@@ -103,9 +104,10 @@ async function buildIn(stage: string, config: Config, sources: Sources, opa: Opa
   if (failed !== undefined)
     return fail([...checked.problems, ...readOpaErrors(failed.stdout, failed.stderr).map((error) => placer(sources).opa(error))]);
   const plan = await checkPlan(join(stage, "plan.tar.gz"), sources, checked);
-  const problems = [...checked.problems, ...plan];
+  const problems = [...checked.problems, ...plan.problems];
   if (hasErrors(problems)) return fail(problems);
-  return ok({ bundle: readFileSync(join(stage, "bundle.tar.gz")), warnings: problems, data: sources.data });
+  const bundle = await writeReads(readFileSync(join(stage, "bundle.tar.gz")), plan.reads);
+  return ok({ bundle, warnings: problems, data: sources.data });
 }
 
 async function checkIn(stage: string, sources: Sources, opa: Opa, deps: BuildDeps): Promise<CheckedSources> {

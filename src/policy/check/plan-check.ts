@@ -5,15 +5,21 @@
 import type { Problem } from "../../config/problem.ts";
 import { readPlan } from "./plan.ts";
 import { missingData } from "./plan-data.ts";
+import { readsOf } from "../reads/analyse.ts";
+import { WHOLE, type Reads } from "../reads/reads.ts";
 import { ruleName } from "./rego-ast.ts";
 import type { Slip } from "./rule-check.ts";
 import { isTestFile, placer, type CheckedSources } from "./source-check.ts";
 import type { Sources } from "../sources/stage.ts";
 
-/** Checks the plan bundle in `file`. */
-export async function checkPlan(file: string, sources: Sources, checked: CheckedSources): Promise<Problem[]> {
+/** Checks the plan bundle in `file`, and answers what it reads of the input. */
+export async function checkPlan(
+  file: string,
+  sources: Sources,
+  checked: CheckedSources,
+): Promise<{ readonly problems: Problem[]; readonly reads: Reads }> {
   const plan = await readPlan(file);
-  if (!plan.ok) return [{ file: "policy", severity: "error", check: "policy/plan", message: plan.failure }];
+  if (!plan.ok) return { problems: [{ file: "policy", severity: "error", check: "policy/plan", message: plan.failure }], reads: WHOLE };
   const planned = new Set(
     plan.value.functions.flatMap((func) => func.path.slice(1).map((_, end) => func.path.slice(1, end + 2).join("."))),
   );
@@ -35,5 +41,6 @@ export async function checkPlan(file: string, sources: Sources, checked: Checked
   }
   const data = { ...sources.shippedData, ...sources.data.tree, firewall: { revision: sources.revision } };
   const place = placer(sources);
-  return [...dead.values(), ...missingData(plan.value, data)].map((slip) => place.slip(slip));
+  const slips = [...dead.values(), ...missingData(plan.value, data)];
+  return { problems: slips.map((slip) => place.slip(slip)), reads: readsOf(plan.value) };
 }
