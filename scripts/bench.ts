@@ -8,7 +8,8 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Children, coresFor } from "./bench/children.ts";
-import { compare, type RowResult } from "./bench/compare.ts";
+import { compare, type Parts, type RowResult } from "./bench/compare.ts";
+import { profile, profileTables } from "./bench/profile.ts";
 import { canMeasure } from "./bench/process-tree.ts";
 import { figuresOf, inColumns, tableOf } from "./bench/report.ts";
 import { type Row, SCENARIOS } from "./bench/scenarios.ts";
@@ -23,12 +24,15 @@ ${SCENARIOS.map(({ name, about }) => `                      ${name.padEnd(9)} ${
   --seconds N       length of a round (default 2)
   --rounds N        rounds of each of the two, in turns (default 5)
   --quick           one short round of each: shows that it works, not how fast it is
+  --profile         instead of comparing, print the ten functions of Sluice that take the most time
+                      (of the scenario 1kb, unless others are named)
   --json FILE       write everything that was measured
   --help
 
 Examples:
   npm run bench
   npm run bench -- --scenario 1kb --seconds 5
+  npm run bench -- --profile
   npm run bench -- --quick --scenario 1kb --json bench.json
 
 How to read the table:
@@ -43,6 +47,7 @@ interface Options {
   readonly seconds: number;
   readonly rounds: number;
   readonly warmCalls: number;
+  readonly profile: boolean;
   readonly json: string | undefined;
 }
 
@@ -60,6 +65,7 @@ function readOptions(): Options {
         seconds: { type: "string" },
         rounds: { type: "string" },
         quick: { type: "boolean" },
+        profile: { type: "boolean" },
         json: { type: "string" },
         help: { type: "boolean" },
       },
@@ -71,7 +77,7 @@ function readOptions(): Options {
     process.stdout.write(HELP);
     process.exit(0);
   }
-  const wanted = values.scenario ?? SCENARIOS.map(({ name }) => name);
+  const wanted = values.scenario ?? (values.profile === true ? ["1kb"] : SCENARIOS.map(({ name }) => name));
   const rows = wanted.flatMap((name) => {
     const scenario = SCENARIOS.find((one) => one.name === name);
     if (scenario === undefined) return usage(`There is no scenario ${name}; there are ${SCENARIOS.map((one) => one.name).join(", ")}.`);
@@ -83,6 +89,7 @@ function readOptions(): Options {
     seconds: positive("--seconds", values.seconds) ?? (quick ? 0.3 : 2),
     rounds: positive("--rounds", values.rounds) ?? (quick ? 1 : 5),
     warmCalls: quick ? 1 : 5000,
+    profile: values.profile === true,
     json: values.json,
   };
 }
@@ -111,7 +118,8 @@ for (const [signal, code] of [
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-async function measure(row: Row): Promise<RowResult | undefined> {
+/** Runs `work` with an upstream and a load generator; undefined for a row that this Sluice cannot run. */
+async function withParts<T>(row: Row, work: (row: Row, parts: Parts) => Promise<T>): Promise<T | undefined> {
   if (row.workers > 1 && !hasWorkers()) {
     say(`skipped: ${row.name} (this Sluice has no --workers)`);
     return undefined;
@@ -119,15 +127,23 @@ async function measure(row: Row): Promise<RowResult | undefined> {
   const cores = coresFor(row.workers);
   const [upstream, load] = [await children.start("upstream", cores.upstream), await children.start("load", cores.load)];
   const { seconds, rounds, warmCalls } = options;
-  const result = await compare(row, { children, upstream, load, folder: join(folder, "sluice"), cores, seconds, rounds, warmCalls });
+  const result = await work(row, { children, upstream, load, folder: join(folder, "sluice"), cores, seconds, rounds, warmCalls });
   await Promise.all([upstream.stop(), load.stop()]);
   return result;
 }
 
-const results: RowResult[] = [];
 say(`${cpus()[0]?.model.trim() ?? "unknown CPU"}, Node ${process.versions.node}; ${coresFor(1).note}`);
+if (options.profile) {
+  for (const row of options.rows) {
+    const found = await withParts(row, profile);
+    for (const table of found === undefined ? [] : profileTables(found)) say(`\n${inColumns(table)}`);
+  }
+  process.exit(0);
+}
+
+const results: RowResult[] = [];
 for (const row of options.rows) {
-  const result = await measure(row);
+  const result = await withParts(row, compare);
   if (result === undefined) continue;
   results.push(result);
   const [head, line] = tableOf([figuresOf(result)]) as [string[], string[]];

@@ -55,7 +55,8 @@ export interface RowResult {
   readonly problems: readonly string[];
 }
 
-interface Target {
+/** A proxy under load. `job`: what differs for it. */
+export interface Target {
   readonly pid: number;
   readonly port: number;
   readonly paths: readonly string[];
@@ -113,7 +114,7 @@ export async function compare(row: Row, parts: Parts): Promise<RowResult> {
 }
 
 /** By calls and not by time alone: on a busy machine, code that is not compiled yet would be measured. */
-async function warmUp(target: Target, row: Row, parts: Parts, count: (measured: Measured) => void): Promise<void> {
+export async function warmUp(target: Target, row: Row, parts: Parts, count: (measured: Measured) => void): Promise<void> {
   const { warmCalls, seconds } = parts;
   for (let calls = 0, spent = 0; calls < warmCalls && spent < WARM_SECONDS; ) {
     const measured = await load(target, row, parts, seconds);
@@ -123,7 +124,7 @@ async function warmUp(target: Target, row: Row, parts: Parts, count: (measured: 
   }
 }
 
-async function load({ port, paths, job }: Target, row: Row, { load: generator }: Parts, seconds: number): Promise<Measured> {
+export async function load({ port, paths, job }: Target, row: Row, { load: generator }: Parts, seconds: number): Promise<Measured> {
   const { answer, expected, varied, bytes, connections, sessions } = row;
   const whole: Job = { port, paths, connections, seconds, bytes, varied, answer, expected, sessions, ...job };
   const { measured, fault } = await generator.ask(whole);
