@@ -76,6 +76,7 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
     "A redaction or rewrite could not be carried out on these bytes: an `add` whose parent is not there or is no object or array, a secret that a rewrite brought in, a finding to redact in a member that nobody may change, or a redaction that never comes to rest. Nothing is forwarded.",
   ),
   ERR_STAGE: unjudged("A fault of Sluice itself, or a stage that did not answer in time. Report it."),
+  ERR_STATE: unjudged("A worker did not reach the supervisor, where sessions, labels and limits are. Its log says whether it is there."),
   ERR_AUDIT: unjudged(
     "The record could not be written and `audit.on_error` is `deny`. Free the disk; records are written again by themselves.",
   ),

@@ -48,6 +48,7 @@ export const ERRORS = {
   ERR_DETECT: { http: 200, rpc: -31403, public: "Blocked: the message could not be searched for sensitive data." },
   ERR_ENFORCE: { http: 200, rpc: -31403, public: "Blocked: the decision could not be carried out." },
   ERR_STAGE: { http: 200, rpc: -31403, public: "Blocked: an internal fault while judging the message." },
+  ERR_STATE: { http: 503, rpc: -31403, public: "Blocked: what is remembered between messages cannot be reached." },
   ERR_AUDIT: { http: 200, rpc: -31403, public: "Blocked: the audit record could not be written." },
   // The hop to the server.
   ERR_UPSTREAM: { http: 502, rpc: -31502, public: "The server could not be reached, or broke off." },
