@@ -51,6 +51,9 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
   ERR_TARGET: client("A query, or an absolute-form target. Put a query that the server needs into `servers.<name>.url`."),
   ERR_HTTP: client("Ambiguous or malformed HTTP, such as two lengths."),
   ERR_HTTP_METHOD: client("Not POST, GET or DELETE; under 2026-07-28, not POST."),
+  ERR_OVERLOADED: client(
+    "Too many calls in flight (`limits.in_flight`), too many bytes held for them (`limits.buffered`), or an event loop that is late all the time (`limits.lag_ms`); `detail` says which. Nothing was forwarded: after `Retry-After` the same request may be sent again.",
+  ),
   ERR_TIMEOUT_BODY: client("The body was not complete within `limits.body_ms`."),
   ERR_UNAUTHENTICATED: caller("No API key, an unknown or expired one, or two different ones. The audit record says which."),
   ERR_ORIGIN: caller("The request carries an `Origin` that is not under `allowed_origins`: a page in a browser is calling."),
@@ -86,6 +89,9 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
   ),
   ERR_UPSTREAM_ANSWER: upstream(
     "A redirect, a 2xx that is neither JSON nor an event stream, a compressed body, JSON with more than one meaning, or an answer to another request. Its body is withheld.",
+  ),
+  ERR_NO_ROOM: upstream(
+    "Twice `limits.buffered` was held when the server's answer arrived: it was dropped. The call was forwarded, so it is not for blind repetition. Counted as `sluice_upstream_errors_total`.",
   ),
   ERR_UPSTREAM_CREDENTIAL: upstream(
     "401 or 403: the credentials under `servers.<name>.headers` are wrong or lack a scope; the status is kept. Also a secret reference that cannot be read any more. Counted as `sluice_upstream_credential_failures_total`.",

@@ -28,6 +28,7 @@ export const ERRORS = {
   ERR_TARGET: { http: 400, rpc: -32600, public: "The request target must be /<server>/mcp, without a query." },
   ERR_HTTP: { http: 400, rpc: -32600, public: "The request is not valid HTTP." },
   ERR_HTTP_METHOD: { http: 405, rpc: -32600, public: "Method not allowed." },
+  ERR_OVERLOADED: { http: 503, rpc: -31503, public: "The gateway has too much to do. Try again." },
   ERR_TIMEOUT_BODY: { http: 408, rpc: -32600, public: "The request body did not arrive in time." },
   // Who is calling, and from where.
   ERR_UNAUTHENTICATED: { http: 401, rpc: -31401, public: "Authentication required." },
@@ -54,6 +55,11 @@ export const ERRORS = {
   ERR_UPSTREAM: { http: 502, rpc: -31502, public: "The server could not be reached, or broke off." },
   ERR_UPSTREAM_TIMEOUT: { http: 504, rpc: -31504, public: "The server did not answer in time." },
   ERR_UPSTREAM_ANSWER: { http: 502, rpc: -31502, public: "The server's answer is not valid MCP and was withheld." },
+  ERR_NO_ROOM: {
+    http: 502,
+    rpc: -31502,
+    public: "The server answered, but the gateway had no room for the answer. The call may have taken effect.",
+  },
   ERR_UPSTREAM_CREDENTIAL: { http: 502, rpc: -31502, public: "The server refused the credentials that the gateway gave it." },
   ERR_UPSTREAM_REFUSED: { http: 502, rpc: -31502, public: "The server refused the request." },
   ERR_CLIENT_GONE: { http: 499, rpc: -32603, public: "The client closed the connection." },

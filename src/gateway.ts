@@ -12,12 +12,13 @@ import type { Config } from "./config/config.ts";
 import type { Problem } from "./config/problem.ts";
 import { createDetect, screenText } from "./detect/detect.ts";
 import type { RedactionKeys } from "./enforce/redact.ts";
-import { type ErrorCode, fail, Fault, ok, type Result } from "./errors.ts";
+import { fail, type Failure, Fault, ok, type Result } from "./errors.ts";
 import { Admission, isSessionId } from "./http/admission.ts";
 import { createApp } from "./http/app.ts";
 import type { Call } from "./http/call.ts";
 import { Exits } from "./http/exits.ts";
 import { type HostRules, hostRules } from "./http/host-rules.ts";
+import { Load } from "./http/load.ts";
 import { closeServer, listen, startProblem } from "./http/listen.ts";
 import { refuseMalformed } from "./http/malformed.ts";
 import { createJudgement } from "./judgement.ts";
@@ -114,9 +115,11 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
   };
 
   let hosts: HostRules | undefined;
-  const refused = (code: ErrorCode, ip: string, httpMethod: string): string => {
+  const load = new Load(() => (current?.config ?? config).limits, ticks);
+  metrics.load = () => load;
+  const refused = (failure: Failure, ip: string, httpMethod: string, to?: string): string => {
     const exchangeId = randomUUID();
-    current?.recorder.refused({ exchangeId, server: undefined, principal: undefined, ip, httpMethod }, { code });
+    current?.recorder.refused({ exchangeId, server: to, principal: undefined, ip, httpMethod }, failure);
     return exchangeId;
   };
   const app = createApp({
@@ -127,7 +130,8 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     },
     ready: () => current !== undefined,
     metrics: lasting.metrics,
-    refused: ({ method, socket }, code) => refused(code, socket.remoteAddress ?? "", method ?? ""),
+    enter: () => load.enter(),
+    refused: ({ method, socket }, failure, to) => refused(failure, socket.remoteAddress ?? "", method ?? "", to),
     hosts: { check: (host, origin) => (hosts === undefined ? fail({ code: "ERR_HOST" }) : hosts.check(host, origin)) },
     log,
   });
@@ -139,7 +143,8 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     return listening;
   }
   const server = listening.value;
-  refuseMalformed(server, (code, ip) => refused(code, ip, "unread"));
+  refuseMalformed(server, (code, ip) => refused({ code }, ip, "unread"));
+  load.start();
   const port = (server.address() as AddressInfo).port;
   const activate = (next: Config, policy: Policy): void => {
     hosts = hostRules(next, port);
@@ -172,6 +177,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       if (!reopened.ok) log.error({ detail: reopened.failure.detail }, "the audit file cannot be opened again");
     },
     async close(graceMs = CLOSE_GRACE_MS) {
+      load.stop();
       await closeServer(server, graceMs);
       await current?.forwarder.close();
       lasting.sink.close();
@@ -224,6 +230,9 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
       forward: async (call, exchange, leaving) => {
         const answer = await forward(hop, call, exchange, leaving);
         if (!answer.ok) return answer;
+        const { form, body } = answer.value;
+        if (form === "json" || form === "events") body.weigh((held) => call.visit.hold(held));
+        if (form === "events") call.visit.rest();
         try {
           await rememberSession(store, call.method, exchange, answer.value);
         } catch (fault) {

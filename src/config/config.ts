@@ -88,4 +88,10 @@ export interface Limits {
   readonly idle_ms: number;
   readonly connect_ms: number;
   readonly connections: number;
+  /** Calls under way at a time, of all servers together. */
+  readonly in_flight: number;
+  /** Bytes of messages held at a time. */
+  readonly buffered: number;
+  /** Lateness of the event loop that counts as overload when it stands. */
+  readonly lag_ms: number;
 }

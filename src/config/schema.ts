@@ -114,6 +114,13 @@ const limits = z.strictObject({
   idle_ms: duration("0ms", 0, 24 * 60 * MINUTE).describe("Time between two bytes of a stream; 0: no limit."),
   connect_ms: duration("10s", 100, 2 * MINUTE).describe("Time to connect to a server, and to wait for a free connection to it."),
   connections: count(256, 1, 65_536).describe("Calls that may be under way with one server; of streams, four times as many."),
+  in_flight: count(2000, 1, 1_000_000).describe(
+    "Calls under way at a time with all servers together, open streams apart. More are answered 503 before their body is read.",
+  ),
+  buffered: size("128MiB", KIB, 64 * 1024 * MIB).describe(
+    "Bytes of messages held at a time, both directions together. New calls are answered 503 when it is reached; those under way may go twice as far. The process needs several times as much.",
+  ),
+  lag_ms: duration("1s", 10, MINUTE).describe("New calls are answered 503 while the event loop is late by so much all the time."),
 });
 
 export const configSchema = z.strictObject({

@@ -4,12 +4,13 @@
 import type { IncomingMessage } from "node:http";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import type { Config, ServerConfig } from "../config/config.ts";
-import type { ErrorCode } from "../errors.ts";
+import type { Failure, ErrorCode, Result } from "../errors.ts";
 import { faultName, type Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { type Call, Reply } from "./call.ts";
 import { Departure } from "../departure.ts";
 import type { HostRules } from "./host-rules.ts";
+import { type Visit, weighed } from "./load.ts";
 import { requestBody } from "./request-body.ts";
 
 export interface AppParts {
@@ -19,15 +20,17 @@ export interface AppParts {
   readonly ready: () => boolean;
   readonly metrics: Metrics;
   readonly hosts: HostRules;
-  /** Puts a request on record that reached no server; answers its decision id. */
-  readonly refused: (request: IncomingMessage, code: ErrorCode) => string;
+  /** Takes a request, or says that there is too much to do. */
+  readonly enter: () => Result<Visit>;
+  /** Puts a request on record that reached no server (`server`: which one it was for); answers its decision id. */
+  readonly refused: (request: IncomingMessage, failure: Failure, server?: string) => string;
   readonly log: Logger;
 }
 
 export function createApp(parts: AppParts): Express {
   const app = express();
   const refuse = (request: Request, response: Response, code: ErrorCode, status?: number): void => {
-    new Reply(response).refuse(code, undefined, { decision_id: parts.refused(request, code) }, status);
+    new Reply(response).refuse(code, undefined, { decision_id: parts.refused(request, { code }) }, status);
   };
   app.disable("x-powered-by");
   app.disable("etag");
@@ -53,7 +56,7 @@ export function createApp(parts: AppParts): Express {
       .send(ready ? "ready\n" : "no policy is active\n");
   });
   app.get("/metrics", async (_request, response) => {
-    response.type(parts.metrics.registry.contentType).send(await parts.metrics.registry.metrics());
+    response.type(parts.metrics.registry.contentType).send(await parts.metrics.text());
   });
   app.all("/:server/mcp", async (request, response) => {
     const server = parts.servers().get(request.params.server);
@@ -63,7 +66,19 @@ export function createApp(parts: AppParts): Express {
       response.setHeader("allow", "GET, POST, DELETE");
       return refuse(request, response, "ERR_HTTP_METHOD");
     }
-    await parts.carry(callOf(request, response, server, method));
+    const visit = parts.enter();
+    if (!visit.ok) {
+      const { code } = visit.failure;
+      return new Reply(response).refuse(code, undefined, { decision_id: parts.refused(request, visit.failure, server.name) });
+    }
+    // What a call holds is free when it has been carried and its client has taken the answer, or gone.
+    const closed = new Promise<void>((resolve) => {
+      response.once("close", resolve);
+    });
+    if (method !== "POST") visit.value.begin();
+    await parts.carry(callOf(request, response, server, method, visit.value));
+    await closed;
+    visit.value.leave();
   });
   app.use((request, response) => {
     refuse(request, response, "ERR_SERVER_UNKNOWN");
@@ -78,7 +93,7 @@ export function createApp(parts: AppParts): Express {
   return app;
 }
 
-function callOf(request: Request, response: Response, server: ServerConfig, method: Call["method"]): Call {
+function callOf(request: Request, response: Response, server: ServerConfig, method: Call["method"], visit: Visit): Call {
   const gone = new Departure();
   response.once("close", () => {
     if (!response.writableFinished) gone.leave();
@@ -87,7 +102,8 @@ function callOf(request: Request, response: Response, server: ServerConfig, meth
     server,
     method,
     request,
-    body: requestBody(request),
+    visit,
+    body: weighed(requestBody(request), visit),
     ip: request.socket.remoteAddress ?? "",
     socket: { remoteAddress: request.socket.remoteAddress, encrypted: "encrypted" in request.socket },
     gone,

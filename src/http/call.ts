@@ -8,6 +8,7 @@ import type { AuthnRequest } from "../authn/authenticator.ts";
 import type { ServerConfig } from "../config/config.ts";
 import type { Body } from "../mcp/body.ts";
 import { errorAnswer, type RpcId } from "../mcp/message.ts";
+import type { Visit } from "./load.ts";
 import type { Asked, Exchange } from "../transaction.ts";
 import type { Gone } from "../departure.ts";
 
@@ -21,6 +22,8 @@ export interface Call {
   /** Aborted when the client closes the connection before the reply is complete. */
   readonly gone: Gone;
   readonly reply: Reply;
+  /** What it takes up of the process. */
+  readonly visit: Pick<Visit, "rest" | "hold">;
 }
 
 /** What an answer is relayed for: the call, and what it sent that waits for an answer. */
@@ -32,6 +35,11 @@ export interface Hop {
 
 /** Bytes up to which copying a body is cheaper than writing it apart from its head. */
 const ONE_PIECE = 16_384;
+/** When a client may try again that was refused for want of room, in seconds. */
+const RETRY_AFTER_S = "1";
+/** What is left of a refused body is taken off the wire so far and so long; then the connection is broken. */
+const DISCARDED_BYTES = 8 * 1024 * 1024;
+const DISCARDED_MS = 10_000;
 
 /** Writes the answer to one call. `headers` are flat lists of end-to-end headers that may pass. */
 export class Reply {
@@ -66,8 +74,8 @@ export class Reply {
     const { rpc, public: text } = ERRORS[code];
     if (this.#response.headersSent) return this.break();
     if (code === "ERR_UNAUTHENTICATED") this.#response.setHeader("www-authenticate", "Bearer");
-    // What is left of a refused body is not read: the connection cannot be used again.
-    if (!this.#response.req.complete) this.#response.setHeader("connection", "close");
+    if (code === "ERR_OVERLOADED") this.#response.setHeader("retry-after", RETRY_AFTER_S);
+    if (!this.#response.req.complete) discard(this.#response.req);
     this.json(status, headers, errorAnswer(id, rpc, text, data));
   }
 
@@ -112,4 +120,21 @@ export class Reply {
     if (type === undefined) this.#response.removeHeader("content-type");
     else this.#response.setHeader("content-type", type);
   }
+}
+
+/** A connection that closes while its client is still sending takes the answer along: what comes is read, and nothing of it is kept. */
+function discard(request: IncomingMessage): void {
+  let left = DISCARDED_BYTES;
+  const give = (): void => {
+    request.socket.destroy();
+  };
+  const timer = setTimeout(give, DISCARDED_MS);
+  request.once("close", () => {
+    clearTimeout(timer);
+  });
+  request.on("data", (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) give();
+  });
+  request.resume();
 }

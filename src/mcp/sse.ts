@@ -126,6 +126,11 @@ export class SseParser {
     return this.#size > this.#max ? this.#stop("event too large", events) : ok(events);
   }
 
+  /** Bytes of the event that is not whole yet. */
+  get held(): number {
+    return this.#size;
+  }
+
   /** At the end of the stream: bytes of an event without its blank line are discarded (the standard's rule); says how many there were. */
   finish(): number {
     const discarded = this.#size;

@@ -10,6 +10,11 @@ import type { Direction } from "../policy/input.ts";
 
 const LATENCY_BUCKETS_S = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2];
 
+export interface SlotsInUse {
+  call: number;
+  stream: number;
+}
+
 export class Metrics {
   readonly registry = new Registry();
   readonly #messages = new Counter({
@@ -79,6 +84,26 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly #callsInFlight = new Gauge({
+    name: "sluice_calls_in_flight",
+    help: "Calls whose request is complete and whose answer is not; open streams apart.",
+    registers: [this.registry],
+  });
+  readonly #bufferedBytes = new Gauge({
+    name: "sluice_buffered_bytes",
+    help: "Bytes of messages that are held.",
+    registers: [this.registry],
+  });
+  readonly #upstreamSlots = new Gauge({
+    name: "sluice_upstream_slots_in_use",
+    help: "Slots of a server that are taken, by calls and by streams.",
+    labelNames: ["server", "kind"],
+    registers: [this.registry],
+  });
+  readonly #slots = new Map<string, SlotsInUse>();
+  /** Reads what is only worth knowing when somebody asks. */
+  load: () => { readonly calls: number; readonly bytes: number } = () => ({ calls: 0, bytes: 0 });
+
   constructor(options: { process: boolean }) {
     if (options.process) collectDefaultMetrics({ register: this.registry });
   }
@@ -97,8 +122,28 @@ export class Metrics {
   /** A server gave no usable answer. */
   upstreamFault(server: string, code: ErrorCode): void {
     if (code === "ERR_UPSTREAM" || code === "ERR_UPSTREAM_TIMEOUT") this.#upstreamErrors.inc({ server, code });
+    else if (code === "ERR_NO_ROOM") this.#upstreamErrors.inc({ server, code });
     else if (code === "ERR_UPSTREAM_CREDENTIAL") this.#credentialFailures.inc({ server });
     else if (code === "ERR_UPSTREAM_ANSWER") this.unexpectedAnswer(server);
+  }
+
+  /** Counted by plain numbers, on every request: they become metrics when they are read. */
+  upstreamSlots(server: string): SlotsInUse {
+    const known = this.#slots.get(server) ?? { call: 0, stream: 0 };
+    this.#slots.set(server, known);
+    return known;
+  }
+
+  /** The text that a scraper gets. */
+  async text(): Promise<string> {
+    const { calls, bytes } = this.load();
+    this.#callsInFlight.set(calls);
+    this.#bufferedBytes.set(bytes);
+    for (const [server, { call, stream }] of this.#slots) {
+      this.#upstreamSlots.set({ server, kind: "call" }, call);
+      this.#upstreamSlots.set({ server, kind: "stream" }, stream);
+    }
+    return this.registry.metrics();
   }
 
   upstreamRefusal(server: string, status: number): void {

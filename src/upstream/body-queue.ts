@@ -27,6 +27,9 @@ export class BodyQueue implements AsyncIterable<Buffer>, Body {
   #paused = false;
   #skipped: number | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #weigh: ((held: number) => boolean) | undefined;
+  /** Bytes that wait here or are held by whoever reads. */
+  #held = 0;
 
   constructor(source: BodySource) {
     this.#source = source;
@@ -41,6 +44,7 @@ export class BodyQueue implements AsyncIterable<Buffer>, Body {
     this.#timer?.refresh();
     this.#chunks.push(chunk);
     this.#waiting += chunk.length;
+    this.#weighed(chunk.length);
     this.#notify();
     if (this.#waiting <= WAITING_BYTES || this.#paused) return;
     this.#paused = true;
@@ -62,6 +66,17 @@ export class BodyQueue implements AsyncIterable<Buffer>, Body {
       this.#settle({ code: "ERR_UPSTREAM_TIMEOUT", detail: "the answer stopped half way" });
       this.#source.abort();
     }, ms);
+  }
+
+  /** `weigh` is told how much is held whenever that changes; once there is no room for it, the body breaks. */
+  weigh(weigh: (held: number) => boolean): void {
+    this.#weigh = weigh;
+    this.#weighed(0);
+  }
+
+  /** The reader has done with all that it took but so many bytes. One that never says so holds everything. */
+  keeps(bytes: number): void {
+    this.#weighed(this.#waiting + bytes - this.#held);
   }
 
   /** Lets go of the connection at once. */
@@ -131,6 +146,16 @@ export class BodyQueue implements AsyncIterable<Buffer>, Body {
     if (!this.#paused) return;
     this.#paused = false;
     this.#source.resume();
+  }
+
+  #weighed(more: number): void {
+    this.#held += more;
+    if (this.#weigh === undefined || this.#weigh(this.#held)) return;
+    this.#weigh = undefined;
+    this.#chunks.length = 0;
+    this.#waiting = 0;
+    this.#settle({ code: "ERR_NO_ROOM", detail: "limits.buffered" });
+    this.#source.abort();
   }
 
   #settle(state: "ended" | Failure): void {

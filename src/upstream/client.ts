@@ -34,6 +34,13 @@ export interface UpstreamMeter {
   upstreamRetry(server: string): void;
   /** An answer of 4xx or 5xx, with a body or without. */
   upstreamRefusal(server: string, status: number): void;
+  /** Slots in use, to be kept up to date. */
+  upstreamSlots(server: string): SlotsInUse;
+}
+
+export interface SlotsInUse {
+  call: number;
+  stream: number;
 }
 
 /** Streams for each call that may be under way: they rest, calls do not. */
@@ -48,14 +55,16 @@ export class UpstreamClient {
   readonly #path: string;
   readonly #limits: Limits;
   readonly #retried: () => void;
+  readonly #inUse: SlotsInUse;
   readonly #calls: Slots;
   readonly #streams: Slots;
 
-  private constructor(pool: Pool, path: string, limits: Limits, retried: () => void) {
+  private constructor(pool: Pool, path: string, limits: Limits, retried: () => void, inUse: SlotsInUse) {
     this.#pool = pool;
     this.#path = path;
     this.#limits = limits;
     this.#retried = retried;
+    this.#inUse = inUse;
     this.#calls = new Slots(limits.connections);
     this.#streams = new Slots(limits.connections * STREAMS_PER_CALL);
   }
@@ -79,14 +88,14 @@ export class UpstreamClient {
     const retried = (): void => {
       meter.upstreamRetry(server.name);
     };
-    return ok(new UpstreamClient(pool, url.pathname + url.search, limits, retried));
+    return ok(new UpstreamClient(pool, url.pathname + url.search, limits, retried, meter.upstreamSlots(server.name)));
   }
 
   /** Resolves once the answer's headers are there. */
   async send(request: UpstreamRequest): Promise<Result<UpstreamAnswer>> {
     const slot = await this.#calls.acquire(this.#limits.connect_ms, request.signal);
     if (!slot.ok) return slot;
-    const place = new Place(slot.value, this.#streams);
+    const place = new Place(slot.value, this.#streams, this.#inUse);
     return new Promise((resolve) => {
       const dispatch = (again?: () => void): void => {
         this.#pool.dispatch(
@@ -122,12 +131,16 @@ export class UpstreamClient {
 /** The slot of one request: a call's until its answer turns out to be a stream. */
 class Place {
   #release: Release;
+  #kind: keyof SlotsInUse = "call";
   readonly #streams: Slots;
+  readonly #inUse: SlotsInUse;
   #left = false;
 
-  constructor(release: Release, streams: Slots) {
+  constructor(release: Release, streams: Slots, inUse: SlotsInUse) {
     this.#release = release;
     this.#streams = streams;
+    this.#inUse = inUse;
+    inUse.call += 1;
   }
 
   rest(): boolean {
@@ -136,10 +149,14 @@ class Place {
     if (stream === undefined) return false;
     this.#release();
     this.#release = stream;
+    this.#kind = "stream";
+    this.#inUse.call -= 1;
+    this.#inUse.stream += 1;
     return true;
   }
 
   leave(): void {
+    if (!this.#left) this.#inUse[this.#kind] -= 1;
     this.#left = true;
     this.#release();
   }

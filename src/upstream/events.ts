@@ -22,6 +22,7 @@ export async function eachEvent(
         await take(event);
         await turn.end();
       }
+      body.keeps(parser.held);
       if (!parsed.ok) return { code: "ERR_UPSTREAM_ANSWER", detail: parsed.failure.reason };
     }
   } catch (fault) {

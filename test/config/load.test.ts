@@ -45,6 +45,9 @@ test("fills in every default for the smallest file", async () => {
       idle_ms: 0,
       connect_ms: 10_000,
       connections: 256,
+      in_flight: 2000,
+      buffered: 134_217_728,
+      lag_ms: 1000,
     },
     log: { level: "info" },
   } satisfies Omit<Config, "servers">);

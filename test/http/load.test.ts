@@ -1,0 +1,138 @@
+/** What the process takes on, by the numbers alone: limits, hysteresis, and that everything taken is given back. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Load, type LoadLimits, type Visit, weighed } from "../../src/http/load.ts";
+import type { Body } from "../../src/mcp/body.ts";
+
+const LIMITS: LoadLimits = { in_flight: 10, buffered: 1000, lag_ms: 100 };
+const open = (limits: Partial<LoadLimits> = {}) =>
+  new Load(
+    () => ({ ...LIMITS, ...limits }),
+    () => 0,
+  );
+
+function enter(load: Load): Visit {
+  const visit = load.enter();
+  if (!visit.ok) throw new Error(visit.failure.detail);
+  return visit.value;
+}
+const refusal = (load: Load): string | undefined => {
+  const visit = load.enter();
+  if (visit.ok) visit.value.leave();
+  return visit.ok ? undefined : visit.failure.detail;
+};
+
+describe("calls in flight", () => {
+  test("are counted from the complete request on, so that half-sent ones keep nobody out", () => {
+    const load = open();
+    for (let at = 0; at < 50; at += 1) enter(load);
+    expect(load.calls).toBe(0);
+    expect(refusal(load)).toBeUndefined();
+  });
+
+  test("beyond the limit are refused until there are clearly fewer", () => {
+    const load = open();
+    const visits = Array.from({ length: 10 }, () => enter(load));
+    for (const visit of visits) visit.begin();
+    expect(refusal(load)).toBe("limits.in_flight");
+    visits[0]?.leave();
+    expect(refusal(load)).toBe("limits.in_flight");
+    visits[1]?.leave();
+    visits[2]?.leave();
+    expect(refusal(load)).toBeUndefined();
+    const again = [enter(load), enter(load)];
+    for (const visit of again) visit.begin();
+    expect(load.calls).toBe(9);
+    expect(refusal(load)).toBeUndefined();
+  });
+
+  test("that became streams are none", () => {
+    const load = open();
+    for (let at = 0; at < 50; at += 1) {
+      const visit = enter(load);
+      visit.begin();
+      visit.rest();
+    }
+    expect(refusal(load)).toBeUndefined();
+  });
+
+  test("are one at least, whatever the limit", () => {
+    const load = open({ in_flight: 1 });
+    const visit = enter(load);
+    visit.begin();
+    expect(refusal(load)).toBe("limits.in_flight");
+    visit.leave();
+    expect(refusal(load)).toBeUndefined();
+  });
+});
+
+describe("bytes held", () => {
+  test("keep new calls out when they reach the limit; those under way may go twice as far", () => {
+    const load = open();
+    const visit = enter(load);
+    expect(visit.keep(1000)).toBe(true);
+    expect(refusal(load)).toBe("limits.buffered");
+    expect(visit.hold(1000)).toBe(true);
+    expect(visit.hold(1001)).toBe(false);
+    expect(visit.keep(1)).toBe(false);
+    expect(visit.hold(200)).toBe(true);
+    expect(load.bytes).toBe(1200);
+    visit.leave();
+    expect(load.bytes).toBe(0);
+    expect(refusal(load)).toBeUndefined();
+  });
+
+  test("of a body that does not fit end it with the code for overload", async () => {
+    const load = open();
+    const body: Body = {
+      each: async (take) => {
+        for (let at = 0; at < 10; at += 1) if (!take(Buffer.alloc(600))) return;
+      },
+    };
+    const visit = enter(load);
+    let read = 0;
+    const reading = weighed(body, visit).each((chunk) => {
+      read += chunk.length;
+      return true;
+    });
+    await expect(reading).rejects.toMatchObject({ failure: { code: "ERR_OVERLOADED", detail: "limits.buffered" } });
+    expect([read, load.calls]).toEqual([1800, 0]);
+  });
+});
+
+describe("a late event loop", () => {
+  test("is overload when it stays late, not after one long message", () => {
+    const load = open();
+    load.tick(5000);
+    load.tick(0);
+    load.tick(5000);
+    load.tick(5000);
+    expect(refusal(load)).toBeUndefined();
+    load.tick(101);
+    expect(refusal(load)).toBe("limits.lag_ms");
+    load.tick(90);
+    expect(refusal(load)).toBe("limits.lag_ms");
+    load.tick(80);
+    expect(refusal(load)).toBeUndefined();
+  });
+});
+
+test("whatever comes and goes, all is given back and nothing goes below zero", () => {
+  const step = fc.record({ visit: fc.nat(5), what: fc.constantFrom("begin", "rest", "keep", "hold", "leave"), bytes: fc.nat(1500) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const load = open({ in_flight: 1000 });
+      const visits = Array.from({ length: 6 }, () => enter(load));
+      for (const { visit: at, what, bytes } of steps) {
+        const visit = visits[at] as Visit;
+        if (what === "keep" || what === "hold") visit[what](bytes);
+        else visit[what as "begin"]();
+        expect(load.calls).toBeGreaterThanOrEqual(0);
+        expect(load.bytes).toBeGreaterThanOrEqual(0);
+        expect(load.bytes).toBeLessThanOrEqual(2000);
+      }
+      for (const visit of visits) visit.leave();
+      expect([load.calls, load.bytes]).toEqual([0, 0]);
+    }),
+  );
+});
