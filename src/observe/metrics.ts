@@ -2,11 +2,12 @@
  * Counters for Prometheus. Every label has a bounded set of values: configured server names, methods of the method table, effects,
  * codes. Must never carry text from traffic.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ErrorCode } from "../errors.ts";
 import { methodEntry } from "../mcp/methods.ts";
 import type { Effect } from "../policy/decision.ts";
 import type { Direction } from "../policy/input.ts";
+import { Spread, Tally } from "./tally.ts";
 
 const LATENCY_BUCKETS_S = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2];
 
@@ -17,19 +18,19 @@ export interface SlotsInUse {
 
 export class Metrics {
   readonly registry = new Registry();
-  readonly #messages = new Counter({
-    name: "sluice_messages_total",
-    help: "Messages judged, by server, method, direction and effect.",
-    labelNames: ["server", "method", "direction", "effect"],
-    registers: [this.registry],
-  });
-  readonly #screen = new Histogram({
-    name: "sluice_screen_seconds",
-    help: "Time from a complete message to its decision.",
-    labelNames: ["direction"],
-    buckets: LATENCY_BUCKETS_S,
-    registers: [this.registry],
-  });
+  readonly #messages = new Tally(
+    { name: "sluice_messages_total", help: "Messages judged, by server, method, direction and effect." },
+    this.registry,
+  );
+  readonly #screen = new Spread(
+    {
+      name: "sluice_screen_seconds",
+      help: "Time from a complete message to its decision.",
+      label: "direction",
+      bounds: LATENCY_BUCKETS_S,
+    },
+    this.registry,
+  );
   readonly #refused = new Counter({
     name: "sluice_refused_total",
     help: "HTTP requests refused before there was a message to judge, by code.",
@@ -111,8 +112,8 @@ export class Metrics {
   /** `method` may be any text: only names of the method table become labels. */
   message(server: string, method: string | undefined, direction: Direction, effect: Effect, seconds: number): void {
     const known = method !== undefined && methodEntry(method) !== undefined ? method : "other";
-    this.#messages.inc({ server, method: known, direction, effect });
-    this.#screen.observe({ direction }, seconds);
+    this.#messages.add(`${server} ${known} ${direction} ${effect}`, () => ({ server, method: known, direction, effect }));
+    this.#screen.observe(direction, seconds);
   }
 
   refused(server: string | undefined, code: ErrorCode): void {
