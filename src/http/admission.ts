@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { Recorder } from "../audit/recorder.ts";
 import type { Authenticator, CredentialHeader } from "../authn/authenticator.ts";
 import { type Failure, fail, ok, type Result } from "../errors.ts";
-import { headerFault, mirroredFault, paramHeadersStillTrue } from "../mcp/headers.ts";
+import { headerFault, isParam, mirroredFault, paramHeadersStillTrue } from "../mcp/headers.ts";
 import { methodFault } from "../mcp/methods.ts";
 import type { Message } from "../mcp/message.ts";
 import { type Standing, standingOf, standingWithoutBody } from "../mcp/revisions.ts";
@@ -94,10 +94,11 @@ export class Admission {
       const owner = await this.#parts.store.sessionOwner(call.server.name, session, caller.principal.id);
       if (owner !== caller.principal.id) return fail({ code: "ERR_SESSION_OWNER" });
     }
-    const readable = FOR_POLICY.flatMap((name) => {
+    const readable: Record<string, string> = {};
+    for (const name of FOR_POLICY) {
       const value = single(headers[name]);
-      return value === undefined ? [] : [[name, value] as const];
-    });
+      if (value !== undefined) readable[name] = value;
+    }
     const exchange: Exchange = {
       id: caller.exchangeId,
       server: call.server,
@@ -108,8 +109,8 @@ export class Admission {
       era: standing.era,
       revision: standing.revision,
       consumed: caller.consumed,
-      paramHeaders: rawHeaders.filter((_, at) => rawHeaders[at - (at % 2)]?.toLowerCase().startsWith("mcp-param-")),
-      headers: Object.fromEntries(readable),
+      paramHeaders: rawHeaders.filter((_, at) => isParam(rawHeaders[at - (at % 2)] as string)),
+      headers: readable,
     };
     return ok(exchange);
   }

@@ -2,7 +2,7 @@
  * Which header fields pass from one hop to the other, in each direction. End-to-end fields pass as they came; what belongs to one
  * connection, to Sluice's own origin or to the bytes of a body that may have changed does not. Must not look at values.
  */
-import { fields, type RawHeaders } from "./header-fields.ts";
+import { headerValue, hyphenated, type RawHeaders } from "./header-fields.ts";
 
 /** RFC 9110 section 7.6.1, and what older agents sent. */
 const HOP_BY_HOP = [
@@ -106,16 +106,13 @@ export function answerHeaders(raw: readonly (string | Uint8Array)[], options: { 
 
 /** Names are compared with hyphens for underscores: CGI-like servers take them for the same. */
 function endToEnd(rawHeaders: RawHeaders, passes: (name: string) => boolean): string[] {
-  const named = new Set(
-    fields(rawHeaders).flatMap(([name, value]) =>
-      name === "connection" ? value.split(",").map((option) => option.trim().toLowerCase()) : [],
-    ),
-  );
+  const connection = headerValue(rawHeaders, "connection");
+  const named = new Set(connection?.split(",").map((option) => option.trim().toLowerCase()));
   const kept: string[] = [];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
     const lower = name.toLowerCase();
-    if (!named.has(lower) && passes(lower.replaceAll("_", "-"))) kept.push(name, rawHeaders[i + 1] as string);
+    if (!named.has(lower) && passes(hyphenated(lower))) kept.push(name, rawHeaders[i + 1] as string);
   }
   return kept;
 }

@@ -18,10 +18,25 @@ export function fields(rawHeaders: RawHeaders): [string, string][] {
   return pairs;
 }
 
+/** Whether a field's name is this lower-case one. Lengths first: this is asked for every field of every request, many times. */
+export function isNamed(field: string, name: string): boolean {
+  return field.length === name.length && field.toLowerCase() === name;
+}
+
+/** A lower-case name as a CGI-like server reads it: with hyphens for underscores. */
+export function hyphenated(name: string): string {
+  return name.includes("_") ? name.replaceAll("_", "-") : name;
+}
+
 /** The value of a field by its lower-case name; several are joined as HTTP joins them, so that they equal no single value. */
 export function headerValue(rawHeaders: RawHeaders, name: string): string | undefined {
-  const values = fields(rawHeaders).flatMap(([field, value]) => (field === name ? [value] : []));
-  return values.length === 0 ? undefined : values.join(", ");
+  let joined: string | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (!isNamed(rawHeaders[i] as string, name)) continue;
+    const value = rawHeaders[i + 1] as string;
+    joined = joined === undefined ? value : `${joined}, ${value}`;
+  }
+  return joined;
 }
 
 /** The text behind a mirrored value (2026-07-28, "Value encoding"): plain ASCII or `=?base64?…?=`; undefined when malformed. */

@@ -2,12 +2,14 @@
  * The request headers that say again what the body says: checked against it, and brought into line when the body was changed.
  * Pure functions on Node's `rawHeaders`. Headers are never a basis for a decision; they are checked because servers and routers read them.
  */
-import { decodeMirrored, encodeMirrored, fields, headerValue, type RawHeaders } from "./header-fields.ts";
+import { decodeMirrored, encodeMirrored, fields, headerValue, hyphenated, type RawHeaders } from "./header-fields.ts";
 import { ABSENT } from "./json.ts";
 import type { Message } from "./message.ts";
 import { mirroredNames } from "./methods.ts";
 import type { Failure } from "../errors.ts";
 import type { Era } from "../transaction.ts";
+
+const PARAM = "mcp-param-";
 
 /** Fields of which two would be read differently by different readers; besides all that start with `mcp-`. */
 const SINGLE: ReadonlySet<string> = new Set([
@@ -31,15 +33,17 @@ const SINGLE: ReadonlySet<string> = new Set([
  */
 export function headerFault(rawHeaders: RawHeaders): Failure | undefined {
   const seen = new Set<string>();
-  for (const [name, value] of fields(rawHeaders)) {
-    const meant = name.replaceAll("_", "-");
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    const value = rawHeaders[i + 1] as string;
+    const meant = hyphenated(name);
     if (isSingle(meant)) {
       if (meant !== name) return { code: "ERR_HEADER", detail: `${meant} spelled with an underscore` };
       if (seen.has(name)) return { code: "ERR_HEADER", detail: `more than one ${isKnown(name) ? name : "Mcp-* header of a name"}` };
       seen.add(name);
     }
     if (name === "content-encoding" && value.toLowerCase() !== "identity") return { code: "ERR_HEADER", detail: "content-encoding" };
-    if (name === "connection" && value.split(",").some((option) => isSingle(option.trim().toLowerCase().replaceAll("_", "-")))) {
+    if (name === "connection" && value.split(",").some((option) => isSingle(hyphenated(option.trim().toLowerCase())))) {
       return { code: "ERR_HEADER", detail: "connection names an end-to-end header" };
     }
   }
@@ -86,8 +90,8 @@ export function rewriteMirrored(headers: RawHeaders, message: Message): string[]
  * the request must fail (ERR_HEADER_MISMATCH). Which argument a header mirrors stands in the tool's schema, which is not asked here.
  */
 export function paramHeadersStillTrue(rawHeaders: RawHeaders, message: Message): boolean {
-  const params = fields(rawHeaders).filter(([name]) => name.startsWith("mcp-param-"));
-  if (params.length === 0) return true;
+  if (!rawHeaders.some((field, i) => i % 2 === 0 && isParam(field))) return true;
+  const params = fields(rawHeaders).filter(([name]) => isParam(name));
   const spoken = argumentTexts(message);
   return params.every(([, value]) => {
     const text = decodeMirrored(value);
@@ -116,6 +120,11 @@ function canonicalNumber(text: string): string | undefined {
   if (!/^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/.test(text)) return undefined;
   const value = Number(text);
   return Number.isSafeInteger(value) || !Number.isInteger(value) ? String(value) : undefined;
+}
+
+/** Whether a field mirrors an argument, by its name. */
+export function isParam(name: string): boolean {
+  return name.length >= PARAM.length && name.slice(0, PARAM.length).toLowerCase() === PARAM;
 }
 
 function isSingle(name: string): boolean {

@@ -74,11 +74,17 @@ function leavingHeaders(parts: ForwardParts, call: Carrier, exchange: Exchange, 
 }
 
 /** A key of Sluice's own, in whatever header it was put. */
+const OWN_PREFIX = "sluice_";
 const OWN_KEY = /sluice_[0-9A-Za-z]{32}/;
 
 function endToEnd(call: Carrier, exchange: Exchange): string[] {
-  const consumed = new Set<string>(exchange.consumed);
+  const consumed: readonly string[] = exchange.consumed;
   const headers = forwardableHeaders(call.request.rawHeaders, { authorization: exchange.server.authorization });
-  const passes = (name: string, value: string): boolean => !consumed.has(name.toLowerCase()) && !OWN_KEY.test(value);
-  return headers.filter((_, at) => passes(headers[at - (at % 2)] as string, headers[at - (at % 2) + 1] as string));
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [name, value] = [headers[at] as string, headers[at + 1] as string];
+    const isConsumed = consumed.length > 0 && consumed.includes(name.toLowerCase());
+    if (!isConsumed && !(value.includes(OWN_PREFIX) && OWN_KEY.test(value))) kept.push(name, value);
+  }
+  return kept;
 }
