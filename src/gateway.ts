@@ -204,7 +204,6 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
   const hop: ForwardParts = { forwarder, limits };
   const exits = new Exits({
     recorder,
-    conversation,
     screenText,
     answerServer: ({ call, exchange }, body) => {
       lasting.ownAnswers.send(exchange.server.name, (signal) => forwardOwn(hop, call, exchange, body, signal));

@@ -22,7 +22,7 @@ import { loadPolicy, type PolicyDeps } from "./policy/policy.ts";
 import { guarded, jsonLimits, type Screening } from "./stages.ts";
 import { Conversation } from "./state/conversation.ts";
 import { MemoryStore } from "./state/memory.ts";
-import { type Asked, type Era, type Exchange, type HiddenItem, type Outcome } from "./transaction.ts";
+import { type Asked, decisionIds, type Era, type Exchange, type HiddenItem, type Outcome } from "./transaction.ts";
 
 export interface JudgeInput {
   readonly bytes: Buffer;
@@ -88,8 +88,10 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
       const asked = readWholeMessage(request, limits);
       if (!asked.ok)
         return refused({ ...asked.failure, detail: `the request that is answered: ${asked.failure.detail ?? asked.failure.code}` });
+      const id = randomUUID();
       const exchange: Exchange = {
-        id: randomUUID(),
+        id,
+        nextDecisionId: decisionIds(id),
         server,
         principal: { id: "anonymous", method: "anonymous", scopes: [], groups: [], claims: {}, ...principal },
         ip: "127.0.0.1",

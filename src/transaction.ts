@@ -17,6 +17,8 @@ export type Era = "legacy" | "modern";
 export interface Exchange {
   /** Random id; decision ids are derived from it. */
   readonly id: string;
+  /** A new decision id each time: unique per message, and says which exchange it belongs to. */
+  readonly nextDecisionId: () => string;
   readonly server: ServerConfig;
   readonly principal: PrincipalFacts;
   readonly ip: string;
@@ -31,6 +33,12 @@ export interface Exchange {
   readonly paramHeaders: readonly string[];
   /** Request headers that policy may read. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Decision ids of an exchange: its own id and a number from 1. */
+export function decisionIds(exchangeId: string): () => string {
+  let last = 0;
+  return () => `${exchangeId}-${++last}`;
 }
 
 /** One message on its way. */

@@ -12,7 +12,7 @@ import type { Message } from "../mcp/message.ts";
 import { type Standing, standingOf, standingWithoutBody } from "../mcp/revisions.ts";
 import type { PrincipalFacts } from "../policy/input.ts";
 import type { Store } from "../state/store.ts";
-import type { Exchange } from "../transaction.ts";
+import { decisionIds, type Exchange } from "../transaction.ts";
 import type { Call } from "./call.ts";
 import type { HostRules } from "./host-rules.ts";
 
@@ -101,6 +101,7 @@ export class Admission {
     }
     const exchange: Exchange = {
       id: caller.exchangeId,
+      nextDecisionId: decisionIds(caller.exchangeId),
       server: call.server,
       principal: caller.principal,
       ip: call.ip,

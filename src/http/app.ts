@@ -40,24 +40,6 @@ export function createApp(parts: AppParts): Express {
     if (request.url.startsWith("/") && !request.url.includes("?")) next();
     else refuse(request, response, "ERR_TARGET");
   });
-  app.get(["/healthz", "/readyz", "/metrics"], (request, response, next) => {
-    const place = parts.hosts.check(request.headers.host, request.headers.origin);
-    if (place.ok) next();
-    else refuse(request, response, place.failure.code);
-  });
-  app.get("/healthz", (_request, response) => {
-    response.type("text/plain").send("ok\n");
-  });
-  app.get("/readyz", (_request, response) => {
-    const ready = parts.ready();
-    response
-      .status(ready ? 200 : 503)
-      .type("text/plain")
-      .send(ready ? "ready\n" : "no policy is active\n");
-  });
-  app.get("/metrics", async (_request, response) => {
-    response.type(parts.metrics.registry.contentType).send(await parts.metrics.text());
-  });
   app.all("/:server/mcp", async (request, response) => {
     const server = parts.servers().get(request.params.server);
     if (server === undefined) return refuse(request, response, "ERR_SERVER_UNKNOWN");
@@ -79,6 +61,24 @@ export function createApp(parts: AppParts): Express {
     await parts.carry(callOf(request, response, server, method, visit.value));
     await closed;
     visit.value.leave();
+  });
+  app.get(["/healthz", "/readyz", "/metrics"], (request, response, next) => {
+    const place = parts.hosts.check(request.headers.host, request.headers.origin);
+    if (place.ok) next();
+    else refuse(request, response, place.failure.code);
+  });
+  app.get("/healthz", (_request, response) => {
+    response.type("text/plain").send("ok\n");
+  });
+  app.get("/readyz", (_request, response) => {
+    const ready = parts.ready();
+    response
+      .status(ready ? 200 : 503)
+      .type("text/plain")
+      .send(ready ? "ready\n" : "no policy is active\n");
+  });
+  app.get("/metrics", async (_request, response) => {
+    response.type(parts.metrics.registry.contentType).send(await parts.metrics.text());
   });
   app.use((request, response) => {
     refuse(request, response, "ERR_SERVER_UNKNOWN");

@@ -9,7 +9,6 @@ import { ERRORS, type Failure } from "../errors.ts";
 import { errorAnswer, type Message } from "../mcp/message.ts";
 import { unsupportedRevision } from "../mcp/revisions.ts";
 import { type SseChanges, type SseEvent, writeEvent } from "../mcp/sse.ts";
-import type { Conversation } from "../state/conversation.ts";
 import type { Outcome, Transaction } from "../transaction.ts";
 import type { Answer } from "../upstream/answer.ts";
 import type { Caller } from "./admission.ts";
@@ -17,7 +16,6 @@ import type { Call, Hop } from "./call.ts";
 
 export interface ExitParts {
   readonly recorder: Recorder;
-  readonly conversation: Conversation;
   /** Replaces whatever the detectors find in a text. */
   readonly screenText: (text: string) => string;
   /** Sends an answer of Sluice's own to a server, without waiting for it. */
@@ -106,7 +104,7 @@ export class Exits {
   }
 
   #unanswered(hop: Hop, failure: Failure, status?: number): string {
-    const decisionId = this.#parts.conversation.decisionId(hop.exchange);
+    const decisionId = hop.exchange.nextDecisionId();
     const gone: Failure = hop.call.gone.aborted ? { code: "ERR_CLIENT_GONE" } : failure;
     this.#parts.recorder.unanswered(hop.exchange, hop.asked, gone, decisionId, status);
     return decisionId;

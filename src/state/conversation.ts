@@ -14,7 +14,6 @@ export class Conversation {
   readonly #store: Store;
   readonly #limits: JsonLimits;
   readonly #clock: () => number;
-  readonly #counts = new WeakMap<Exchange, number>();
 
   /** `clock`: Unix milliseconds. */
   constructor(store: Store, limits: JsonLimits, clock: () => number) {
@@ -27,14 +26,7 @@ export class Conversation {
   async begin(exchange: Exchange, direction: Direction, message: Message, asked?: Asked): Promise<Transaction> {
     const answers =
       message.kind === "result" || message.kind === "error" ? await this.#answered(exchange, direction, message, asked) : undefined;
-    return { exchange, decisionId: this.decisionId(exchange), direction, message, answers, now: this.#clock() };
-  }
-
-  /** Unique per message, and says which exchange it belongs to. */
-  decisionId(exchange: Exchange): string {
-    const count = (this.#counts.get(exchange) ?? 0) + 1;
-    this.#counts.set(exchange, count);
-    return `${exchange.id}-${count}`;
+    return { exchange, decisionId: exchange.nextDecisionId(), direction, message, answers, now: this.#clock() };
   }
 
   /**

@@ -7,6 +7,7 @@ type Who = { id?: string; method?: string; ip?: string; server?: string };
 function exchange({ id = "anonymous", method = "anonymous", ip = "10.0.0.1", server = "one" }: Who): Exchange {
   return {
     id: "exchange",
+    nextDecisionId: () => "exchange-1",
     server: {
       name: server,
       url: "https://example.com/mcp",
