@@ -34,9 +34,10 @@ const MOST_PATHS = 262_144;
 /** Far more than text holds that is not made of near misses. At five microseconds each they are a tenth of a second. */
 const MOST_MISSES = 20_000;
 const NOTHING: Findings = Object.freeze({ list: Object.freeze([]), capped: false });
+const NOT_EVEN_URLS: Findings = Object.freeze({ ...NOTHING, noUrls: true as const });
 
 // Compiled once per process, by whoever imports this first.
-const gate = createGate([PII, SECRETS]);
+const gate = createGate(DETECTORS);
 
 /** What the catalogue holds, in its order. */
 export function kinds(): readonly Kind[] {
@@ -68,10 +69,13 @@ function detect(document: JsonDocument, limit: number): Findings {
   const { bytes } = document;
   if (!hidesCharacters(bytes)) {
     const open = gate(bytes);
-    return open.size === 0 ? NOTHING : search(document, walkText(document), open, limit);
+    if (open.detectors.size === 0) return open.urls ? NOTHING : NOT_EVEN_URLS;
+    const found = search(document, walkText(document), open.detectors, limit);
+    return open.urls ? found : Object.freeze({ ...found, noUrls: true as const });
   }
+  // What the gate says of URLs holds for a document as sent only.
   const walked = walkText(document);
-  const open = gate(walked.text);
+  const open = gate(walked.text).detectors;
   return open.size === 0 ? NOTHING : search(document, walked, open, limit);
 }
 
@@ -137,7 +141,7 @@ function finding(n: number, hit: Hit, place: Place, path: string): Finding {
 /** Findings in a plain text, in order and without a limit: for short texts of our own making. */
 export function findInText(text: string): TextFinding[] {
   const wrapped = wrapText(Buffer.from(text));
-  const open = gate(wrapped);
+  const open = gate(wrapped).detectors;
   if (open.size === 0) return [];
   const { hits } = collect(wrapped, open, Number.POSITIVE_INFINITY);
   let bytes = 1;

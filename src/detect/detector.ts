@@ -76,4 +76,6 @@ export interface Finding {
 export interface Findings {
   readonly list: readonly Finding[];
   readonly capped: boolean;
+  /** The search has shown that there is no URL either. */
+  readonly noUrls?: true;
 }

@@ -18,10 +18,12 @@ const HOSTLESS = new Set(["mailto", "data", "javascript", "vbscript", "tel", "sm
 /** The known schemes with `between` allowed between any two letters: browsers drop tabs and line breaks ("java\nscript:"). */
 const schemes = (between: string) => [...SLASHLESS, ...HOSTLESS].map((scheme) => [...scheme, ""].join(between)).join("|");
 
-/** On a document as sent, where a backslash is spelled twice and a line break `\n`. A `\u` or `\/` could hide anything, so they open it. */
+/** On a document as sent, where a backslash is spelled twice and a line break `\n`. */
 const ESCAPED_BREAKS = "(?:\\\\[tnr])*";
 const ESCAPED_SLASH = "(?:/|\\\\\\\\)";
-const GATE = new RE2(`(?i)${ESCAPED_SLASH}${ESCAPED_BREAKS}${ESCAPED_SLASH}|(?:${schemes(ESCAPED_BREAKS)}):[^"\\s]|\\\\[u/]`);
+/** Matches every document as sent in which there could be a URL, unless a character is hidden by `\u` or `\/`. */
+export const URL_GATE = `(?i:${ESCAPED_SLASH}${ESCAPED_BREAKS}${ESCAPED_SLASH}|(?:${schemes(ESCAPED_BREAKS)}):[^"\\s])`;
+const GATE = new RE2(`${URL_GATE}|\\\\[u/]`);
 
 /** Where a URL may begin in decoded text: a scheme and two slashes; a known scheme; two slashes. What stands in front is looked at later. */
 const BREAKS = "[\\t\\r\\n]*";

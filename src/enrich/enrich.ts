@@ -12,6 +12,8 @@ import type { Exchange, Transaction } from "../transaction.ts";
 /** URLs and destinations listed for policy; when there are more, policy is told so. */
 export const FACTS_CAP = 500;
 
+const NO_URLS = { list: [], capped: false } as const;
+
 export interface Facts {
   readonly phase: Phase;
   /** Method of the message; of an answer, that of its request. */
@@ -61,7 +63,7 @@ export async function enrich(transaction: Transaction, findings: Findings, store
   const target = answer ? (answers?.message === undefined ? undefined : targetOf(answers.message)) : targetOf(message);
   const defined = target === undefined ? undefined : { catalogue: catalogueOf(exchange), key: targetKey(target) };
   const { labels, counters, definition } = await store.facts(flowOf(exchange), defined);
-  const urls = findUrls(message.document, FACTS_CAP);
+  const urls = findings.noUrls === true ? NO_URLS : findUrls(message.document, FACTS_CAP);
   const destinations = destinationsOf(transaction, findings.list, urls.list);
   return {
     phase: answer ? "response" : message.kind === "request" ? "request" : "notification",

@@ -41,6 +41,13 @@ const anyText = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: hostile, maxLength: 40 }) },
 );
 
+/** What a URL is made of, in JSON as a client would write it. */
+const urlish = fc
+  .array(fc.constantFrom("http", "HTTPS:", ":", "/", "\\", "\t", "\n", "mailto:", "ws", "e", ".com", " ", "a", "@", "javascript:", "?"), {
+    maxLength: 7,
+  })
+  .map((parts) => JSON.stringify(parts.join("")));
+
 /** One text in JSON, each character plain, by its short escape or by `\u`. */
 const spelled = fc
   .tuple(anyText, fc.constantFrom("plain", "slashes", "mixed", "unicode"), fc.infiniteStream(fc.boolean()))
@@ -159,4 +166,18 @@ test("the bytes of a finding decode to the code points of it", () => {
     }),
     { numRuns: 1_000 },
   );
+});
+
+test("a search that says there is no URL is right, however the document is spelled", () => {
+  let said = 0;
+  fc.assert(
+    fc.property(fc.array(fc.oneof(spelled, urlish), { maxLength: 3 }), (texts) => {
+      const document = documentOf(`[${texts.join(",")}]`);
+      if (detect(document).noUrls !== true) return;
+      said += 1;
+      expect(findUrls(document, 1_000)).toEqual({ list: [], capped: false });
+    }),
+    { numRuns: 3_000 },
+  );
+  expect(said).toBeGreaterThan(300);
 });
