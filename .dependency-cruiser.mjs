@@ -26,7 +26,7 @@ export default {
       name: "only-the-root-composes",
       comment: "The gateway is built in one place and started by a command.",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(main|gateway)\\.ts$|^src/(cli|tour)/" },
+      from: { path: "^src/", pathNot: "^src/(main|gateway)\\.ts$|^src/(cli|tour)/|^src/workers/serve-worker\\.ts$" },
       to: { path: "^src/(gateway|main)\\.ts$|^src/cli/" },
     },
     {

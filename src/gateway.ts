@@ -40,14 +40,25 @@ export interface Gateway {
   /** Base URL that clients connect to; a server's endpoint is `<url>/<server>/mcp`. */
   readonly url: string;
   readonly revision: string;
+  /** First half of a reload: builds a new configuration and policy beside what runs, and checks them. Nothing changes yet. */
+  prepare(config: Config, options?: PolicyDeps): Promise<Result<Prepared, readonly Problem[]>>;
   /** Takes a new configuration and policy, or keeps everything as it was and says why. `listen`, `tls` and `audit` need a restart. */
   reload(config: Config, options?: PolicyDeps): Promise<Result<{ revision: string }, readonly Problem[]>>;
   /** Counts a reload that failed before there was a configuration to take. */
   reloadFailed(): void;
+  /** What was counted in this process, as `prom-client` gives and aggregates it. */
+  metrics(): Promise<readonly object[]>;
   /** Opens the audit file anew, after it was moved away. */
   reopenAudit(): void;
   /** Stops listening, lets calls under way finish for `graceMs`, then breaks what is left. */
   close(graceMs?: number): Promise<void>;
+}
+
+/** A configuration and policy that could be served. */
+export interface Prepared {
+  readonly revision: string;
+  /** Second half of a reload: replaces what runs. Cannot fail. */
+  commit(): void;
 }
 
 export interface GatewayOptions extends PolicyDeps {
@@ -59,6 +70,12 @@ export interface GatewayOptions extends PolicyDeps {
   readonly store?: Store;
   /** What equal values are told by; absent = drawn anew. Workers that share a store share them. */
   readonly keys?: RedactionKeys;
+  /** Descriptor of a socket that listens on the configured address; absent = one is opened. */
+  readonly listenFd?: number;
+  /** Prometheus's text for `/metrics`; absent = what was counted in this process. */
+  readonly scrape?: () => Promise<string>;
+  /** What `/readyz` says besides. */
+  readonly standing?: () => string | undefined;
 }
 
 /** What outlives a reload. */
@@ -129,15 +146,21 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       else call.reply.refuse("ERR_NO_POLICY");
     },
     ready: () => current !== undefined,
-    metrics: lasting.metrics,
+    standing: options.standing ?? (() => undefined),
+    scrape: options.scrape ?? (() => lasting.metrics.text()),
     enter: () => load.enter(),
     refused: ({ method, socket }, failure, to) => refused(failure, socket.remoteAddress ?? "", method ?? "", to),
     hosts: { check: (host, origin) => (hosts === undefined ? fail({ code: "ERR_HOST" }) : hosts.check(host, origin)) },
     log,
   });
-  const listening = await listen(config, app, (fault) => {
-    log.error({ fault: faultName(fault) }, "the listener is in trouble");
-  });
+  const listening = await listen(
+    config,
+    app,
+    (fault) => {
+      log.error({ fault: faultName(fault) }, "the listener is in trouble");
+    },
+    options.listenFd,
+  );
   if (!listening.ok) {
     lasting.sink.close();
     return listening;
@@ -146,12 +169,22 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
   refuseMalformed(server, (code, ip) => refused({ code }, ip, "unread"));
   load.start();
   const port = (server.address() as AddressInfo).port;
-  const activate = (next: Config, policy: Policy): void => {
-    hosts = hostRules(next, port);
-    current = compose(next, policy, hosts, lasting, options);
-    lasting.metrics.policyActive(policy.revision);
+  const prepare = (next: Config, policy: Policy): Prepared => {
+    const nextHosts = hostRules(next, port);
+    const made = compose(next, policy, nextHosts, lasting, options);
+    return {
+      revision: policy.revision,
+      commit() {
+        const before = current;
+        hosts = nextHosts;
+        current = made;
+        lasting.metrics.policyActive(policy.revision);
+        // Calls under way finish on the connections that they have.
+        void before?.forwarder.drain();
+      },
+    };
   };
-  activate(config, loaded.value);
+  prepare(config, loaded.value).commit();
   const host = config.listen.host.includes(":") ? `[${config.listen.host}]` : config.listen.host;
 
   return ok({
@@ -159,19 +192,21 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     get revision() {
       return current?.policy.revision ?? "";
     },
+    async prepare(next, nextOptions = {}) {
+      const policy = await loadPolicy(next, nextOptions);
+      return policy.ok ? ok(prepare(next, policy.value)) : policy;
+    },
     async reload(next, nextOptions = {}) {
       const policy = await loadPolicy(next, nextOptions);
       lasting.metrics.reload(policy.ok ? "ok" : "failed");
       if (!policy.ok) return policy;
-      const before = current;
-      activate(next, policy.value);
-      // Calls under way finish on the connections that they have.
-      void before?.forwarder.drain();
+      prepare(next, policy.value).commit();
       return ok({ revision: policy.value.revision });
     },
     reloadFailed() {
       lasting.metrics.reload("failed");
     },
+    metrics: () => lasting.metrics.json(),
     reopenAudit() {
       const reopened = lasting.sink.reopen();
       if (!reopened.ok) log.error({ detail: reopened.failure.detail }, "the audit file cannot be opened again");

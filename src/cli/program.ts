@@ -3,6 +3,7 @@
  * part does not take the others with it.
  * Must not do a command's work.
  */
+import { availableParallelism } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { BuildOptions } from "./build.ts";
 import type { CheckOptions } from "./check.ts";
@@ -21,6 +22,15 @@ const list = (text: string): string[] =>
     if (item === "") throw new InvalidArgumentError("Write the names with commas between them: a,b.");
     return item;
   });
+
+const MOST_WORKERS = 64;
+
+const workers = (text: string): number => {
+  if (text === "auto") return Math.min(availableParallelism(), MOST_WORKERS);
+  const number = /^\d{1,3}$/u.test(text) ? Number(text) : 0;
+  if (number < 1 || number > MOST_WORKERS) throw new InvalidArgumentError(`Write a number from 1 to ${MOST_WORKERS}, or auto.`);
+  return number;
+};
 
 /** Not `requiredOption`: that one is checked before unknown options are, and would hide that `--confg` was meant for it. */
 function requireConfig(_program: Command, command: Command): void {
@@ -59,6 +69,7 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .addOption(new Option(...CONFIG).conflicts(["upstream", "listen"]))
     .option("-u, --upstream <url>", "put this one server behind all shipped policies, without a configuration file")
     .option("-l, --listen <host:port>", "with --upstream: address for clients (default 127.0.0.1:8080)")
+    .option("-w, --workers <n|auto>", "processes that serve; auto: one for each processor (default 1)", workers)
     .addHelpText("after", EXAMPLES.serve)
     .action(async (options: ServeOptions) => done(await (await import("./serve.ts")).serve(options, streams)));
 

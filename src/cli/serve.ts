@@ -1,13 +1,15 @@
 /**
- * `sluice serve`: runs the gateway until it is told to stop. SIGHUP reloads, SIGINT and SIGTERM stop.
+ * `sluice serve`: runs the supervisor and its workers until it is told to stop. SIGHUP reloads, SIGINT and SIGTERM stop.
  * Must not start on any problem, and must never leave a running gateway without a checked configuration.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
 import { configForUpstream, type LoadedConfig, loadConfig } from "../config/load.ts";
+import type { Locate } from "../config/document.ts";
 import type { Problem } from "../config/problem.ts";
 import { type Result, ok } from "../errors.ts";
-import type { Gateway } from "../gateway.ts";
+import type { PolicyBundle } from "../policy/policy.ts";
+import type { Supervisor } from "../workers/supervisor.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { EXIT, type ExitCode, outliveReaders, printProblems, type Streams } from "./streams.ts";
 
@@ -15,6 +17,8 @@ export interface ServeOptions {
   readonly config?: string;
   readonly upstream?: string;
   readonly listen?: string;
+  /** Absent: one. */
+  readonly workers?: number;
 }
 
 export async function serve(options: ServeOptions, streams: Streams): Promise<ExitCode> {
@@ -32,22 +36,35 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
   const { config, locate, warnings } = loaded.value;
   printProblems(warnings, stderr);
   // Loaded last: a wrong configuration is answered at once.
-  const { startGateway } = await import("../gateway.ts");
+  const [{ openSupervisor }, { createLogger }] = await Promise.all([import("../workers/supervisor.ts"), import("../observe/logger.ts")]);
   const stopped = stopSignal();
-  const started = await startGateway(config, { locate });
-  if (!started.ok) {
-    printProblems(started.failure, stderr);
+  const opened = await openSupervisor(config, { workers: options.workers ?? 1, log: createLogger(config.log.level) });
+  // The workers boot meanwhile.
+  const policy = await obtainPolicy(config, locate);
+  const started = opened.ok && policy.ok ? await opened.value.serve(config, policy.value) : undefined;
+  if (!opened.ok || !policy.ok || started?.ok !== true) {
+    const problems = [policy, opened, started].flatMap((step) => (step === undefined || step.ok ? [] : step.failure));
+    printProblems(problems, stderr);
+    if (opened.ok) await opened.value.close(0);
     return EXIT.usage;
   }
-  const gateway = started.value;
+  const supervisor = opened.value;
   outliveReaders(streams);
-  const stopReloading = reloadOnHangUp(gateway, config, load, streams);
-  stdout.write(connectLines(config, gateway.url));
+  const stopReloading = reloadOnHangUp(supervisor, config, load, streams);
+  stdout.write(connectLines(config, started.value));
   await stopped;
   stopReloading();
   stderr.write("Stopping.\n");
-  await gateway.close();
+  await supervisor.close(DRAIN_MS);
   return EXIT.fine;
+}
+
+const DRAIN_MS = 10_000;
+
+/** The checked policy of a configuration, as the workers take it. */
+async function obtainPolicy(config: Config, locate: Locate): Promise<Result<PolicyBundle, Problem[]>> {
+  const { loadBundle } = await import("../policy/policy.ts");
+  return loadBundle(config, { locate });
 }
 
 async function loadFrom({ config, upstream, listen }: ServeOptions): Promise<Result<LoadedConfig, Problem[]>> {
@@ -69,17 +86,18 @@ function connectLines(config: Config, url: string): string {
 
 /** At each SIGHUP, one after the other: opens the audit file anew and reloads. What is wrong keeps the running configuration and policy. */
 function reloadOnHangUp(
-  gateway: Gateway,
+  supervisor: Supervisor,
   started: Config,
   load: () => Promise<Result<LoadedConfig, Problem[]>>,
   { stdout, stderr }: Streams,
 ): () => void {
   const reload = async (): Promise<void> => {
-    gateway.reopenAudit();
+    supervisor.reopenAudit();
     const loaded = await load();
-    const reloaded = loaded.ok ? await gateway.reload(loaded.value.config, { locate: loaded.value.locate }) : loaded;
-    if (!loaded.ok || !reloaded.ok) {
-      if (!loaded.ok) gateway.reloadFailed();
+    const policy = loaded.ok ? await obtainPolicy(loaded.value.config, loaded.value.locate) : loaded;
+    const reloaded = loaded.ok && policy.ok ? await supervisor.reload(withFixed(started, loaded.value.config), policy.value) : policy;
+    supervisor.reloaded(reloaded.ok ? "ok" : "failed");
+    if (!loaded.ok || !policy.ok || !reloaded.ok) {
       printProblems(reloaded.ok ? [] : reloaded.failure, stderr);
       stderr.write("Not reloaded: the running configuration and policy stay.\n");
       return;
@@ -87,7 +105,7 @@ function reloadOnHangUp(
     printProblems(loaded.value.warnings, stderr);
     const waiting = needRestart(started, loaded.value.config);
     if (waiting.length > 0) stderr.write(`Restart to make the new ${waiting.join(", ")} take effect.\n`);
-    stdout.write(`Reloaded: policy revision ${reloaded.value.revision}\n`);
+    stdout.write(`Reloaded: policy revision ${policy.value.revision}\n`);
   };
   let last: Promise<void> = Promise.resolve();
   const onHangUp = (): void => {
@@ -98,6 +116,18 @@ function reloadOnHangUp(
   };
   process.on("SIGHUP", onHangUp);
   return () => process.off("SIGHUP", onHangUp);
+}
+
+/** A new configuration with what stays as it was at the start: also for workers that come later. */
+function withFixed({ listen, tls, audit, log, limits }: Config, next: Config): Config {
+  return {
+    ...next,
+    listen,
+    tls,
+    log,
+    audit: { ...next.audit, file: audit.file },
+    limits: { ...next.limits, body_ms: limits.body_ms },
+  };
 }
 
 /** Settings that are fixed when the process starts: the socket, the audit file and the log are opened once. */

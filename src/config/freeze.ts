@@ -1,4 +1,5 @@
 /** Makes a configuration unchangeable, maps included: what was checked stays what is used. */
+import type { Config } from "./config.ts";
 
 /** A Map without a way to change it or its values. `Object.freeze` alone leaves a Map's content open. */
 class FrozenMap<K, V> extends Map<K, V> {
@@ -26,4 +27,9 @@ export function deepFreeze<T>(value: T): T {
   Object.freeze(value);
   for (const member of Object.values(value)) deepFreeze(member);
   return value;
+}
+
+/** A configuration that came from another process, where its Map arrived as a plain one: frozen again. */
+export function refrozen(config: Config): Config {
+  return deepFreeze({ ...config, servers: frozenMap(config.servers) });
 }

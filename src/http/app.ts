@@ -6,7 +6,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import type { Config, ServerConfig } from "../config/config.ts";
 import type { Failure, ErrorCode, Result } from "../errors.ts";
 import { faultName, type Logger } from "../observe/logger.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import { METRICS_TYPE } from "../observe/metrics.ts";
 import { type Call, Reply } from "./call.ts";
 import { Departure } from "../departure.ts";
 import type { HostRules } from "./host-rules.ts";
@@ -18,7 +18,10 @@ export interface AppParts {
   readonly carry: (call: Call) => Promise<void>;
   /** Whether messages can be judged: a policy is active. */
   readonly ready: () => boolean;
-  readonly metrics: Metrics;
+  /** What is not as it should be, though messages can be judged. */
+  readonly standing: () => string | undefined;
+  /** Prometheus's text format. */
+  readonly scrape: () => Promise<string>;
   readonly hosts: HostRules;
   /** Takes a request, or says that there is too much to do. */
   readonly enter: () => Result<Visit>;
@@ -72,13 +75,14 @@ export function createApp(parts: AppParts): Express {
   });
   app.get("/readyz", (_request, response) => {
     const ready = parts.ready();
+    const standing = parts.standing();
     response
       .status(ready ? 200 : 503)
       .type("text/plain")
-      .send(ready ? "ready\n" : "no policy is active\n");
+      .send(ready ? `ready${standing === undefined ? "" : `: ${standing}`}\n` : "no policy is active\n");
   });
   app.get("/metrics", async (_request, response) => {
-    response.type(parts.metrics.registry.contentType).send(await parts.metrics.text());
+    response.type(METRICS_TYPE).send(await parts.scrape());
   });
   app.use((request, response) => {
     refuse(request, response, "ERR_SERVER_UNKNOWN");

@@ -10,13 +10,14 @@ import { fail, ok, type Result } from "../errors.ts";
 import { faultName } from "../observe/logger.ts";
 
 /**
- * Listens on the configured address. Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs.
+ * Listens on the configured address, or on the socket `fd`, which listens there already. Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs.
  * `onError` is told of later trouble, which must not end the process.
  */
 export async function listen(
   config: Config,
   app: (request: never, response: never) => void,
   onError: (fault: Error) => void,
+  fd?: number,
 ): Promise<Result<Server, Problem[]>> {
   const options = {
     requestTimeout: config.limits.body_ms,
@@ -37,22 +38,21 @@ export async function listen(
   }
   return new Promise((resolve) => {
     server.once("error", (fault) => {
-      resolve(
-        fail([
-          startProblem(
-            config,
-            "config/listen",
-            `Cannot listen on ${config.listen.host}:${config.listen.port} (${faultName(fault)}). ${listenHint(fault)}`,
-          ),
-        ]),
-      );
+      resolve(fail([listenProblem(config, fault)]));
     });
-    server.listen(config.listen.port, config.listen.host, () => {
+    const { host, port } = config.listen;
+    server.listen(fd === undefined ? { host, port } : { fd }, () => {
       // Running out of descriptors, say, must not end the process.
       server.on("error", onError);
       resolve(ok(server));
     });
   });
+}
+
+/** Why the configured address cannot be listened on. */
+export function listenProblem(config: Config, fault: Error): Problem {
+  const { host, port } = config.listen;
+  return startProblem(config, "config/listen", `Cannot listen on ${host}:${port} (${faultName(fault)}). ${listenHint(fault)}`);
 }
 
 function listenHint(fault: Error): string {

@@ -16,6 +16,9 @@ export interface SlotsInUse {
   stream: number;
 }
 
+/** Media type of the text that Prometheus reads. */
+export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
 export class Metrics {
   readonly registry = new Registry();
   readonly #messages = new Tally(
@@ -75,6 +78,7 @@ export class Metrics {
   readonly #policy = new Gauge({
     name: "sluice_policy_info",
     help: "1 for the active policy revision.",
+    aggregator: "max",
     labelNames: ["revision"],
     registers: [this.registry],
   });
@@ -136,7 +140,18 @@ export class Metrics {
   }
 
   /** The text that a scraper gets. */
-  async text(): Promise<string> {
+  text(): Promise<string> {
+    this.#readGauges();
+    return this.registry.metrics();
+  }
+
+  /** The same as data, which can be added up over processes. */
+  json(): Promise<readonly object[]> {
+    this.#readGauges();
+    return this.registry.getMetricsAsJSON();
+  }
+
+  #readGauges(): void {
     const { calls, bytes } = this.load();
     this.#callsInFlight.set(calls);
     this.#bufferedBytes.set(bytes);
@@ -144,7 +159,6 @@ export class Metrics {
       this.#upstreamSlots.set({ server, kind: "call" }, call);
       this.#upstreamSlots.set({ server, kind: "stream" }, stream);
     }
-    return this.registry.metrics();
   }
 
   upstreamRefusal(server: string, status: number): void {

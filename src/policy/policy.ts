@@ -4,8 +4,9 @@
  * Must not activate what has not passed its probe.
  */
 import { randomUUID } from "node:crypto";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import type { Config, Mode } from "../config/config.ts";
+import { ioReason } from "../config/io-reason.ts";
 import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import { checkPath } from "../mcp/json/path.ts";
@@ -56,6 +57,17 @@ export interface PolicyDeps {
   /** Finds a path of the configuration in its file. */
   readonly locate?: Locate;
   readonly nonce?: () => string;
+  /** The policy itself, as `loadBundle` made it from this configuration: then nothing is read or built. */
+  readonly bundle?: PolicyBundle;
+}
+
+/** A checked policy on its way to another process. */
+export interface PolicyBundle {
+  readonly revision: string;
+  readonly bytes: Uint8Array;
+  /** Named by the configuration as a file, not built from it. */
+  readonly prebuilt: boolean;
+  readonly warnings: readonly Problem[];
 }
 
 /** Loads the policy that a configuration names: stage, check, build (or read a bundle), probe, warm up. Fails with all problems. */
@@ -63,6 +75,22 @@ export async function loadPolicy(config: Config, deps: PolicyDeps = {}): Promise
   const bytes = await obtainBundle(config, deps);
   if (!bytes.ok) return bytes;
   return activate(config, deps, bytes.value);
+}
+
+/** The same, but answers the bundle, for other processes: they need not read or build anything. */
+export async function loadBundle(config: Config, deps: PolicyDeps = {}): Promise<Result<PolicyBundle, Problem[]>> {
+  const obtained = await obtainBundle(config, deps);
+  if (!obtained.ok) return obtained;
+  const { source, warnings } = obtained.value;
+  const prebuilt = typeof source === "string";
+  let bytes: Buffer;
+  try {
+    bytes = prebuilt ? readFileSync(source) : source;
+  } catch (fault) {
+    return fail([bundleProblem(config, `The bundle cannot be read: ${ioReason(fault)}.`)]);
+  }
+  const policy = await activate(config, deps, { ...obtained.value, source: bytes, prebuilt });
+  return policy.ok ? ok({ revision: policy.value.revision, bytes, prebuilt, warnings }) : policy;
 }
 
 /** Everything that is wrong with a configuration's policy, warnings included; nothing cached is believed. */
@@ -94,23 +122,30 @@ export async function stagePolicy(config: Config, folder: string, deps: PolicyDe
 /** A bundle to activate, and what is known of where it came from. */
 interface Obtained {
   readonly source: Buffer | string;
+  /** Not built from the configuration: it may hold other settings. */
+  readonly prebuilt: boolean;
   readonly warnings: readonly Problem[];
   readonly place: (path: TreePath) => Place;
 }
 
 async function obtainBundle(config: Config, deps: PolicyDeps, fresh = false): Promise<Result<Obtained, Problem[]>> {
   const { path } = config.policy;
+  if (deps.bundle !== undefined) {
+    const { bytes, prebuilt, warnings } = deps.bundle;
+    const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return ok({ source, prebuilt, warnings, place: () => ({ file: path ?? "policy" }) });
+  }
   if (path !== undefined && isBundleFile(path)) {
     const warning = {
       ...bundleProblem(config, "A prebuilt bundle is taken as it is: it is probed, but its Rego cannot be checked again."),
       severity: "warning" as const,
     };
-    return ok({ source: path, warnings: [warning], place: () => ({ file: path }) });
+    return ok({ source: path, prebuilt: true, warnings: [warning], place: () => ({ file: path }) });
   }
   const built = await stagedSafely(config, () => buildPolicy(config, buildDeps(deps, deps.cache), fresh));
   if (!built.ok) return built;
   const { bundle, warnings, data } = built.value;
-  return ok({ source: bundle, warnings, place: (at) => data.place(at) ?? { file: path ?? "policy" } });
+  return ok({ source: bundle, prebuilt: false, warnings, place: (at) => data.place(at) ?? { file: path ?? "policy" } });
 }
 
 /** No room or no right to write the stage is the machine's trouble, and said as a problem like any other. */
@@ -148,7 +183,7 @@ async function activate(config: Config, deps: PolicyDeps, obtained: Obtained): P
   if (!engine.ok) return refuse("policy/bundle", engine.failure);
   const about = readAbout(engine.value);
   if (about === undefined) return refuse("policy/bundle", "The bundle does not say what it holds: build it with `sluice build`.");
-  const mismatch = typeof obtained.source === "string" ? settingsMismatch(config, about) : undefined;
+  const mismatch = obtained.prebuilt ? settingsMismatch(config, about) : undefined;
   if (mismatch !== undefined) return refuse("policy/bundle", mismatch);
 
   const { waivers, problems: wrongWaivers } = readWaivers(bundle.value.data["waivers"], obtained.place);
