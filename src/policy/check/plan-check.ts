@@ -1,11 +1,12 @@
 /**
- * Reads OPA's plan of the built policy: rules that nothing reads, and data that does not exist. Both pass every check of OPA's and then
- * quietly do nothing. Must not guess: what it cannot follow exactly it leaves alone.
+ * Reads OPA's plan of the built policy: rules that nothing reads and data that does not exist, which pass every check of OPA's and then
+ * quietly do nothing; and what it reads of the input. Must not guess: what it cannot follow exactly it leaves alone.
  */
 import type { Problem } from "../../config/problem.ts";
+import { costlyReads } from "./costly-check.ts";
 import { readPlan } from "./plan.ts";
 import { missingData } from "./plan-data.ts";
-import { readsOf } from "../reads/analyse.ts";
+import { analyseReads } from "../reads/analyse.ts";
 import { WHOLE, type Reads } from "../reads/reads.ts";
 import { ruleName } from "./rego-ast.ts";
 import type { Slip } from "./rule-check.ts";
@@ -41,6 +42,7 @@ export async function checkPlan(
   }
   const data = { ...sources.shippedData, ...sources.data.tree, firewall: { revision: sources.revision } };
   const place = placer(sources);
-  const slips = [...dead.values(), ...missingData(plan.value, data)];
-  return { problems: slips.map((slip) => place.slip(slip)), reads: readsOf(plan.value) };
+  const analysis = analyseReads(plan.value);
+  const slips = [...dead.values(), ...missingData(plan.value, data), ...costlyReads(plan.value, analysis)];
+  return { problems: slips.map((slip) => place.slip(slip)), reads: analysis.reads };
 }

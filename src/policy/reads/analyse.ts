@@ -28,6 +28,8 @@ export interface Analysis {
   readonly reads: Reads;
   /** All places that are reached; those that are read whole know the statements. */
   readonly places: readonly Place[];
+  /** What in the plan is not understood; then everything is read. */
+  readonly unknown?: string;
 }
 
 class UnknownStatement extends Error {}
@@ -43,7 +45,7 @@ export function analyseReads(plan: Plan): Analysis {
     const root = new Walk(plan).run();
     return { reads: root.reads(), places: [...root.all()] };
   } catch (error) {
-    if (error instanceof UnknownStatement) return { reads: WHOLE, places: [] };
+    if (error instanceof UnknownStatement) return { reads: WHOLE, places: [], unknown: error.message };
     throw error;
   }
 }
