@@ -60,11 +60,14 @@ export class BoundedMap<V> {
     return entry.value;
   }
 
-  /** Stores the value and evicts what is then too much; a value heavier than the whole bound is not kept either. */
-  set(key: string, value: V): void {
+  /**
+   * Stores the value and evicts what is then too much; a value heavier than the whole bound is not kept either. `ageMs`: how long ago it
+   * was used, of values that come from elsewhere, oldest first.
+   */
+  set(key: string, value: V, ageMs = 0): void {
     this.delete(key);
     const weight = this.#bounds.weigh?.(value) ?? 0;
-    this.#entries.set(key, { value, weight, usedAt: this.#clock() });
+    this.#entries.set(key, { value, weight, usedAt: this.#clock() - ageMs });
     this.#weight += weight;
     this.#expire();
     for (const [oldest, entry] of this.#entries) {
@@ -76,6 +79,13 @@ export class BoundedMap<V> {
   delete(key: string): void {
     const entry = this.#entries.get(key);
     if (entry !== undefined) this.#remove(key, entry);
+  }
+
+  /** Key, value and milliseconds since its last use, which this is none; least recently used first. */
+  *entries(): Generator<[key: string, value: V, ageMs: number]> {
+    this.#expire();
+    const now = this.#clock();
+    for (const [key, { value, usedAt }] of this.#entries) yield [key, value, now - usedAt];
   }
 
   /** The least recently used key. */

@@ -42,6 +42,27 @@ export class Buckets {
     return { granted: true };
   }
 
+  /**
+   * Takes what was granted elsewhere, whatever is left here: then a bucket is overdrawn, until it has refilled. Answers false when the table
+   * has no room for it.
+   */
+  taken(limits: readonly LimitRequest[], nowMs: number): boolean {
+    const taken = new Map<string, Bucket>();
+    for (const limit of combine(limits))
+      taken.set(limit.key, { level: this.#refilled(limit, nowMs) - limit.cost, at: nowMs, per_s: limit.per_s, max: limit.max });
+    if (this.#makeRoom(taken, nowMs) !== undefined) return false;
+    for (const [key, bucket] of taken) this.#buckets.set(key, bucket);
+    return true;
+  }
+
+  /** What has to be taken from full buckets so that they become these. */
+  *inUse(nowMs: number): Generator<LimitRequest> {
+    for (const [key, bucket] of this.#buckets) {
+      const level = levelAt(bucket, nowMs);
+      if (level < bucket.max) yield { key, cost: bucket.max - level, per_s: bucket.per_s, max: bucket.max };
+    }
+  }
+
   /** Units of a bucket in use: they grow with consumption and fall as it refills; 0 when it is full or unknown. */
   used(key: string, nowMs: number): number {
     const bucket = this.#buckets.get(key);
@@ -50,8 +71,10 @@ export class Buckets {
 
   #refilled(limit: LimitRequest, nowMs: number): number {
     const bucket = this.#buckets.get(limit.key);
+    if (bucket === undefined) return limit.max;
+    const level = levelAt(bucket, nowMs);
     // A policy that was reloaded may have changed size and refill: what was used stays used.
-    return bucket === undefined ? limit.max : Math.max(0, limit.max - (bucket.max - levelAt(bucket, nowMs)));
+    return bucket.max === limit.max ? level : Math.max(0, limit.max - (bucket.max - level));
   }
 
   /** A full table refuses new keys (fail closed): evicting one would reset its limit. */

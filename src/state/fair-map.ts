@@ -47,12 +47,15 @@ export class FairMap<V> {
     return undefined;
   }
 
-  /** Stores a value in a holder's name; `weight` as in the bounds. Evicts what is then too much, of the heaviest holder first. */
-  set(key: string, holder: string, value: V, weight = 0): void {
+  /**
+   * Stores a value in a holder's name; `weight` as in the bounds. Evicts what is then too much, of the heaviest holder first. `ageMs`: how
+   * long ago it was set, of values that come from elsewhere, oldest first.
+   */
+  set(key: string, holder: string, value: V, weight = 0, ageMs = 0): void {
     this.delete(key);
     const share = this.#shares.get(holder) ?? { keys: new Set(), weight: 0 };
     this.#shares.set(holder, share);
-    this.#entries.set(key, { value, holder, weight, setAt: this.#clock() });
+    this.#entries.set(key, { value, holder, weight, setAt: this.#clock() - ageMs });
     share.keys.add(key);
     share.weight += weight;
     this.#weight += weight;
@@ -71,6 +74,12 @@ export class FairMap<V> {
     share.keys.delete(key);
     share.weight -= entry.weight;
     if (share.keys.size === 0) this.#shares.delete(entry.holder);
+  }
+
+  /** Key, value and milliseconds since it was set; oldest first. */
+  *entries(): Generator<[key: string, value: V, ageMs: number]> {
+    const now = this.#clock();
+    for (const [key, { value, setAt }] of this.#entries) if (now - setAt < this.#bounds.ttlMs) yield [key, value, now - setAt];
   }
 
   /** Only looked for when the map is full: then it costs one pass over the holders. */

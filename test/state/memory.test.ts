@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Scope } from "../../src/state/store.ts";
-import { MemoryStore, type StoreLimits } from "../../src/state/memory.ts";
+import { MemoryStore } from "../../src/state/memory.ts";
+import type { StoreLimits } from "../../src/state/store-limits.ts";
 import type { LimitRequest } from "../../src/state/store.ts";
 
 function storeAt(limits: Partial<StoreLimits> = {}) {

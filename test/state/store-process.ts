@@ -1,19 +1,25 @@
 /** A worker process that does nothing but call its store as its parent says. */
 import { Fault } from "../../src/errors.ts";
+import { MemoryStore } from "../../src/state/memory.ts";
+import { MirroredStore } from "../../src/state/mirrored.ts";
 import { RemoteStore } from "../../src/state/remote.ts";
 import type { Store } from "../../src/state/store.ts";
 import { processChannel } from "./channels.ts";
 
 const channel = processChannel(process);
-const store: Store = new RemoteStore(channel);
+const mirrored = process.argv[2] === "mirrored" ? new MirroredStore(new MemoryStore(() => performance.now()), channel) : undefined;
+const store: Store = mirrored ?? new RemoteStore(channel);
 
 process.on("message", (message: { kind?: string; n?: number; method?: keyof Store; args?: unknown[] }) => {
   if (message.kind !== "test-call" || message.method === undefined) return;
+  const { n, args = [] } = message;
   const method = store[message.method] as (...args: unknown[]) => Promise<unknown>;
-  void method.apply(store, message.args ?? []).then(
-    (value) => channel.send({ kind: "test-done", n: message.n, value }),
-    (fault: unknown) =>
-      channel.send({ kind: "test-done", n: message.n, value: `failed: ${fault instanceof Fault ? fault.failure.code : ""}` }),
-  );
+  const seeded = mirrored?.seeded ?? Promise.resolve();
+  void seeded
+    .then(() => method.apply(store, args))
+    .then(
+      (value) => channel.send({ kind: "test-done", n, value }),
+      (fault: unknown) => channel.send({ kind: "test-done", n, value: `failed: ${fault instanceof Fault ? fault.failure.code : ""}` }),
+    );
 });
 process.on("disconnect", () => process.exit());
