@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { REFERENCE_FILE, referenceText, SCHEMA_FILE, schemaText } from "./config-schema.ts";
 import { ERROR_DOCS_FILE, errorDocs } from "./error-docs.ts";
+import { FAULT_DOCS_FILE, faultDocs } from "./fault-docs.ts";
 import { AUDIT_SCHEMA_FILE, auditSchema, INPUT_SCHEMA_FILE, inputSchema } from "./schemas.ts";
 
 writeFileSync(INPUT_SCHEMA_FILE, inputSchema());
@@ -9,3 +10,4 @@ writeFileSync(AUDIT_SCHEMA_FILE, auditSchema());
 writeFileSync(ERROR_DOCS_FILE, errorDocs());
 writeFileSync(SCHEMA_FILE, schemaText());
 writeFileSync(REFERENCE_FILE, referenceText(readFileSync(REFERENCE_FILE, "utf8")));
+writeFileSync(FAULT_DOCS_FILE, faultDocs(readFileSync(FAULT_DOCS_FILE, "utf8")));

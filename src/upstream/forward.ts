@@ -59,7 +59,10 @@ export async function forwardOwn(
 ): Promise<Result<Answer>> {
   const passed = endToEnd(call, exchange).filter((_, at, all) => !OF_THE_CALL.has((all[at - (at % 2)] as string).toLowerCase()));
   const headers = [...passed, "content-type", "application/json", "accept", "application/json, text/event-stream"];
-  return parts.forwarder.send({ server: exchange.server, method: "POST", headers, body, expects: "nothing", signal });
+  const answer = await parts.forwarder.send({ server: exchange.server, method: "POST", headers, body, expects: "nothing", signal });
+  // Nobody reads what the server has to say to it.
+  if (answer.ok) answer.value.body.skip();
+  return answer;
 }
 
 /** Headers that say something about the message of the call, which is not the one that is sent. */

@@ -8,6 +8,11 @@ import { faultName, type Logger } from "../observe/logger.ts";
 const UNDER_WAY = 32;
 const LONGEST_MS = 10_000;
 
+/** What the server said to it. */
+interface Taken {
+  readonly status: number;
+}
+
 export class OwnAnswers {
   readonly #log: Logger;
   readonly #failed: (server: string, code: ErrorCode) => void;
@@ -20,7 +25,7 @@ export class OwnAnswers {
   }
 
   /** Starts sending; a server that has too many of them unanswered is told no more until it takes some. */
-  send(server: string, post: (signal: AbortSignal) => Promise<Result<unknown>>): void {
+  send(server: string, post: (signal: AbortSignal) => Promise<Result<Taken>>): void {
     const count = this.#underWay.get(server) ?? 0;
     if (count >= UNDER_WAY) {
       this.#log.debug({ server }, "a server takes no answers to its refused requests");
@@ -30,10 +35,12 @@ export class OwnAnswers {
     void this.#post(server, post);
   }
 
-  async #post(server: string, post: (signal: AbortSignal) => Promise<Result<unknown>>): Promise<void> {
+  async #post(server: string, post: (signal: AbortSignal) => Promise<Result<Taken>>): Promise<void> {
     try {
       const sent = await post(AbortSignal.timeout(LONGEST_MS));
-      if (!sent.ok) {
+      if (sent.ok) {
+        if (sent.value.status === 401 || sent.value.status === 403) this.#failed(server, "ERR_UPSTREAM_CREDENTIAL");
+      } else {
         this.#failed(server, sent.failure.code === "ERR_CLIENT_GONE" ? "ERR_UPSTREAM_TIMEOUT" : sent.failure.code);
         this.#log.warn({ server, code: sent.failure.code }, "a server could not be told that its request was refused");
       }

@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
 import { ERROR_DOCS_FILE, errorDocs } from "../../scripts/error-docs.ts";
+import { FAULT_DOCS_FILE, faultDocs } from "../../scripts/fault-docs.ts";
 import { AUDIT_SCHEMA_FILE, auditSchema, inputSchema } from "../../scripts/schemas.ts";
 import { kinds } from "../../src/detect/detect.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
@@ -16,6 +17,11 @@ test("docs/errors.md is current (npm run generate)", () => {
 
 test("policies/schema/audit.json is current (npm run generate)", () => {
   expect(readFileSync(AUDIT_SCHEMA_FILE, "utf8")).toBe(auditSchema());
+});
+
+test("docs/faults.md shows the rows that the tests play (npm run generate)", () => {
+  const page = readFileSync(FAULT_DOCS_FILE, "utf8");
+  expect(page).toBe(faultDocs(page));
 });
 
 /** The names in the first column of the table below a heading. */

@@ -20,6 +20,8 @@ export interface Arrival {
 export interface Peer {
   readonly socket: Socket;
   write(text: string | Buffer): void;
+  /** The last bytes of an answer. */
+  finish(text: string): void;
   /** A whole answer with a length. */
   answer(status: string, headers: Readonly<Record<string, string>>, body?: string | Buffer): void;
   /** A clean end (FIN). */
@@ -41,7 +43,7 @@ export interface FaultyUpstream {
   script(script: Script): void;
   /** Called for every connection from now on, before a byte of it is read. */
   greet(greeting: (socket: Socket, connection: number) => void): void;
-  /** Closes the port: connections are refused from now on, those that are open stay. */
+  /** Closes the port, and connections without a request under way: new ones are refused from now on. */
   refuse(): Promise<void>;
   /** Listens again, on the same port. */
   listen(): Promise<void>;
@@ -52,6 +54,7 @@ export interface FaultyUpstream {
 export async function openFaultyUpstream(tls?: { readonly key: string; readonly cert: string }): Promise<FaultyUpstream> {
   const arrivals: Arrival[] = [];
   const sockets = new Set<Socket>();
+  const busy = new Set<Socket>();
   let accepted = 0;
   let script: Script = (_arrival, peer) => {
     peer.answer("202 Accepted", {});
@@ -61,15 +64,19 @@ export async function openFaultyUpstream(tls?: { readonly key: string; readonly 
     accepted += 1;
     const connection = accepted;
     sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
+    socket.on("close", () => {
+      sockets.delete(socket);
+      busy.delete(socket);
+    });
     socket.on("error", () => {});
     greet?.(socket, connection);
-    const peer = peerOf(socket);
+    const peer = peerOf(socket, () => busy.delete(socket));
     let turn = 0;
     eachRequest(socket, (head, body) => {
       turn += 1;
       const arrival = { connection, turn, method: head.slice(0, head.indexOf(" ")), head, body };
       arrivals.push(arrival);
+      busy.add(socket);
       script(arrival, peer);
     });
   };
@@ -85,6 +92,7 @@ export async function openFaultyUpstream(tls?: { readonly key: string; readonly 
     new Promise((resolve) => {
       // What is open would keep a closing server waiting: only the port matters.
       server.close();
+      for (const socket of sockets) if (!busy.has(socket)) socket.destroy();
       setImmediate(resolve);
     });
   return {
@@ -114,13 +122,18 @@ export async function openFaultyUpstream(tls?: { readonly key: string; readonly 
   };
 }
 
-function peerOf(socket: Socket): Peer {
+function peerOf(socket: Socket, answered: () => void): Peer {
   return {
     socket,
     write(text) {
       socket.write(text);
     },
+    finish(text) {
+      answered();
+      socket.write(text);
+    },
     answer(status, headers, body = "") {
+      answered();
       const lines = Object.entries({ ...headers, "content-length": String(Buffer.byteLength(body)) }).map(
         ([name, value]) => `${name}: ${value}`,
       );
@@ -170,5 +183,6 @@ export const chunk = (text: string): string => `${Buffer.byteLength(text).toStri
 export const beginsStream =
   (texts: readonly string[], last = false): Script =>
   (_arrival, peer) => {
-    peer.write(STREAM_HEAD + texts.map(chunk).join("") + (last ? "0\r\n\r\n" : ""));
+    peer.write(STREAM_HEAD + texts.map(chunk).join(""));
+    if (last) peer.finish("0\r\n\r\n");
   };

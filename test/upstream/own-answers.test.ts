@@ -4,6 +4,7 @@ import { fail, ok, type Result } from "../../src/errors.ts";
 import { OwnAnswers } from "../../src/upstream/own-answers.ts";
 
 const MOST = 32;
+const TAKEN = { status: 202 };
 
 function answers() {
   const lines: Record<string, unknown>[] = [];
@@ -13,8 +14,8 @@ function answers() {
 
 /** Posts that end when they are told to. */
 function posts() {
-  const ends: ((result: Result<unknown>) => void)[] = [];
-  const post = (): Promise<Result<unknown>> =>
+  const ends: ((result: Result<{ status: number }>) => void)[] = [];
+  const post = (): Promise<Result<{ status: number }>> =>
     new Promise((resolve) => {
       ends.push(resolve);
     });
@@ -27,7 +28,7 @@ describe("answers of Sluice's own", () => {
     const { ends, post } = posts();
     for (let at = 0; at < MOST * 2; at += 1) own.send("slow", post);
     expect(ends).toHaveLength(MOST);
-    ends[0]?.(ok(undefined));
+    ends[0]?.(ok(TAKEN));
     await Promise.resolve().then(() => Promise.resolve());
     await new Promise(setImmediate);
     own.send("slow", post);
