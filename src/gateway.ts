@@ -107,7 +107,8 @@ const CLOSE_GRACE_MS = 5_000;
 /** Starts serving. Fails with everything that is wrong, and then nothing listens. */
 export async function startGateway(config: Config, options: GatewayOptions = {}): Promise<Result<Gateway, readonly Problem[]>> {
   const log = createLogger(config.log.level);
-  const loaded = await loadPolicy(config, options);
+  const metrics = new Metrics({ process: true });
+  const loaded = await loadPolicy(config, { ...options, memoCounts: metrics.memo });
   if (!loaded.ok) return loaded;
   const audit = openAuditFile(config.audit.file);
   if (!audit.ok)
@@ -115,7 +116,6 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       startProblem(config, "audit/file", `The audit file ${config.audit.file} cannot be opened (${audit.failure.detail ?? ""}).`),
     ]);
   let current: Current | undefined;
-  const metrics = new Metrics({ process: true });
   const lasting: Lasting = {
     store: options.store ?? new MemoryStore(ticks),
     sink: audit.value,
@@ -197,7 +197,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       return policy.ok ? ok(prepare(next, policy.value)) : policy;
     },
     async reload(next, nextOptions = {}) {
-      const policy = await loadPolicy(next, nextOptions);
+      const policy = await loadPolicy(next, { ...nextOptions, memoCounts: metrics.memo });
       lasting.metrics.reload(policy.ok ? "ok" : "failed");
       if (!policy.ok) return policy;
       prepare(next, policy.value).commit();

@@ -8,12 +8,13 @@ import type { Enforcer } from "./enforce/list.ts";
 import type { RedactionKeys } from "./enforce/redact.ts";
 import { enrich } from "./enrich/enrich.ts";
 import { createMoment } from "./enrich/moment.ts";
-import { type InputOptions, itemInput, messageInput } from "./enrich/policy-input.ts";
+import { compileInput, type InputOptions } from "./enrich/policy-input.ts";
 import { Fault } from "./errors.ts";
 import type { JsonLimits } from "./mcp/json.ts";
 import type { MessageTarget } from "./mcp/methods.ts";
-import type { DecideContext, Policy } from "./policy/policy.ts";
+import type { DecideContext } from "./policy/decider.ts";
 import type { Phase } from "./policy/input.ts";
+import type { Policy } from "./policy/policy.ts";
 import type { Judgement } from "./stages.ts";
 import type { Store } from "./state/store.ts";
 import type { Transaction } from "./transaction.ts";
@@ -30,16 +31,17 @@ export interface JudgementParts {
 export function createJudgement(parts: JudgementParts): Judgement {
   const { config, policy, detect, store, limits, keys } = parts;
   const moment = createMoment(config.time_zone);
-  const options = ({ exchange, now }: Transaction): InputOptions => {
+  const writer = compileInput(policy.reads);
+  const options = ({ exchange }: Transaction): InputOptions => {
     const server = config.servers.get(exchange.server.name);
     if (server === undefined) throw new Fault({ code: "ERR_SERVER_UNKNOWN", detail: "a reload took the server out of the configuration" });
-    return { policyText: config.limits.policy_text, now: moment(now), server };
+    return { policyText: config.limits.policy_text, moment, server };
   };
   return {
     detect: async (transaction) => detect(transaction.message.document),
     enrich: (transaction, findings) => enrich(transaction, findings, store),
     decide: async (transaction, facts, findings) => {
-      const input = messageInput(transaction, facts, findings, options(transaction));
+      const input = writer.message(transaction, facts, findings, options(transaction));
       if (!input.ok) throw new Fault(input.failure);
       return policy.decide(input.value, context(transaction, facts.phase, facts.target));
     },
@@ -51,7 +53,7 @@ export function createJudgement(parts: JudgementParts): Judgement {
         limits,
         keys,
         decideItem: (known, item) =>
-          policy.decide(itemInput(transaction, known, item, itemOptions), context(transaction, "list_item", item.target)),
+          policy.decide(writer.item(transaction, known, item, itemOptions), context(transaction, "list_item", item.target)),
       };
       return conclude(enforcer, transaction, facts, findings, decision);
     },

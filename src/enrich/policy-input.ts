@@ -1,28 +1,38 @@
 /**
- * Writes the policy input of one message, or of one entry of a list, as the bytes that the engine reads. What stood in the message is
- * copied from its bytes, never re-serialised: policy reads exactly what is forwarded. Must not gather facts.
+ * Writes the policy input of one message, or of one entry of a list, as the text that the engine reads: of all that is known only what the policy
+ * reads. What stood in the message is copied from its bytes, never re-serialised: policy reads exactly what is forwarded. Must not gather facts.
  */
 import type { ServerConfig } from "../config/config.ts";
 import type { Finding, Findings } from "../detect/detector.ts";
+import { fail, ok, type Result } from "../errors.ts";
 import { ABSENT, type JsonDocument, type Node } from "../mcp/json.ts";
 import type { MessageTarget } from "../mcp/methods.ts";
-import type { FindingFacts, FindingKind, Now, PolicyInput, UrlFacts } from "../policy/input.ts";
+import type {
+  ClientFacts,
+  FindingFacts,
+  FlowFacts,
+  McpFacts,
+  Now,
+  Phase,
+  PolicyInput,
+  ServerFacts,
+  Target,
+  ToolFacts,
+  UrlFacts,
+} from "../policy/input.ts";
+import { type InputText, InputTextBuilder } from "../policy/input-text.ts";
+import type { Reads } from "../policy/reads/reads.ts";
 import type { Transaction } from "../transaction.ts";
-import { pointersWithin } from "../mcp/json/pointers.ts";
-import { splice, type Edit } from "../mcp/json/splice.ts";
-import { fail, ok, type Result } from "../errors.ts";
+import { Definitions } from "./definitions.ts";
 import type { Facts } from "./enrich.ts";
-
-/** Strings longer than this (bytes as sent) are left out of the input of a message above `limits.policy_text`. */
-const LONG_STRING = 1024;
-const OMITTED_LISTED = 100;
-/** Code units of all paths in `omitted`. */
-const OMITTED_PATHS = 65_536;
+import { compileFields, copied, fact, type Fields, lastingFact, record, records, type Standing, standing } from "./input-fields.ts";
+import { shortened } from "./shortened.ts";
 
 export interface InputOptions {
   /** `limits.policy_text`, in bytes. */
   readonly policyText: number;
-  readonly now: Now;
+  /** A moment, in unix milliseconds, as policy sees it. */
+  readonly moment: (unixMs: number) => Now;
   /** The server as the newest configuration has it: the exchange may be older. */
   readonly server: ServerConfig;
 }
@@ -42,205 +52,219 @@ export interface ListItem {
   readonly urlsCapped: boolean;
 }
 
-/** A function that completes the input with the engine's nonce; a failure when the message cannot be made small enough. */
-export type MakeInput = (nonce: string) => ArrayBuffer;
-
-export function messageInput(transaction: Transaction, facts: Facts, findings: Findings, options: InputOptions): Result<MakeInput> {
-  const { message, answers } = transaction;
-  const { document, payload } = message;
-  const member = message.kind === "result" ? "result" : message.kind === "error" ? "error" : "params";
-  const body = payload === ABSENT ? undefined : withinLimit(document, payload, options.policyText);
-  if (body === null)
-    return fail({ code: "ERR_TOO_LARGE", detail: "the message is larger than limits.policy_text even without its long strings" });
-  const request = answers?.message;
-  const params =
-    request === undefined || request.payload === ABSENT ? undefined : withinLimit(request.document, request.payload, options.policyText);
-  if (params === null) return fail({ code: "ERR_TOO_LARGE", detail: "the request that is answered is too large to judge its answer" });
-  const omitted = [...(body?.omitted ?? []), ...(params?.omitted ?? []).map((pointer) => `/request${pointer}`)];
-  const mcp = {
-    ...(transaction.exchange.revision === undefined ? {} : { revision: transaction.exchange.revision }),
-    ...(facts.method === undefined ? {} : { method: facts.method }),
-    kind: message.kind,
-    size: document.bytes.length,
-    ...(message.id === undefined ? {} : { id: new Verbatim(message.id.raw) }),
-    ...(body === undefined ? {} : { [member]: new Verbatim(body.bytes) }),
-    ...(omitted.length === 0 ? {} : { omitted }),
-    ...(answers === undefined
-      ? {}
-      : {
-          request: { method: answers.method, ...(params === undefined ? {} : { params: new Verbatim(params.bytes) }) },
-        }),
-  };
-  const definition = facts.definition === undefined ? undefined : new Verbatim(facts.definition);
-  return ok(
-    writer({
-      ...common(transaction, facts, options),
-      phase: facts.phase,
-      mcp,
-      ...subject(facts.target, definition, annotationsIn(facts.definition)),
-      findings: findings.list.map((finding) => findingFacts(finding, "")),
-      ...(findings.capped ? { findings_capped: true } : {}),
-      urls: facts.urls,
-    }),
-  );
+export interface InputWriter {
+  /** The input of a message. ERR_TOO_LARGE: it cannot be made small enough. */
+  message(transaction: Transaction, facts: Facts, findings: Findings, options: InputOptions): Result<InputText>;
+  /** The input of an entry of a list. */
+  item(transaction: Transaction, facts: Facts, item: ListItem, options: InputOptions): InputText;
 }
 
-export function itemInput(transaction: Transaction, facts: Facts, item: ListItem, options: InputOptions): MakeInput {
-  const { document, node } = item;
-  const prefix = document.pointer(node);
-  const bytes = document.bytes.subarray(document.start(node), document.end(node));
-  const annotations = document.member(node, "annotations");
-  const mcp = {
-    ...(transaction.exchange.revision === undefined ? {} : { revision: transaction.exchange.revision }),
-    method: item.method,
-    kind: "item",
-    size: bytes.length,
-    item: new Verbatim(bytes),
-  };
-  return writer({
-    ...common(transaction, { ...facts, urlsCapped: item.urlsCapped }, options),
-    phase: "list_item",
-    mcp,
-    ...subject(item.target, new Verbatim(bytes), annotations === ABSENT ? undefined : new Verbatim(document.raw(annotations))),
-    findings: item.findings.map((finding) => findingFacts(finding, prefix)),
-    ...(item.findingsCapped ? { findings_capped: true } : {}),
-    urls: item.urls.map((url): UrlFacts => ({ ...url, path: url.path.slice(prefix.length) })),
-  });
+/** All that an input is written from. */
+interface Source {
+  readonly transaction: Transaction;
+  readonly facts: Facts;
+  readonly options: InputOptions;
+  readonly phase: Phase;
+  readonly method: string | undefined;
+  readonly kind: McpFacts["kind"];
+  readonly size: number;
+  /** JSON text. */
+  readonly id: string | undefined;
+  readonly params: Standing | undefined;
+  readonly result: Standing | undefined;
+  readonly error: Standing | undefined;
+  readonly item: Standing | undefined;
+  /** The request that is answered. */
+  readonly request: { readonly method: string; readonly params: Standing | undefined } | undefined;
+  readonly omitted: readonly string[];
+  readonly target: MessageTarget | undefined;
+  readonly definition: () => Standing | undefined;
+  /** Paths are the input's. */
+  readonly findings: readonly Finding[];
+  readonly findingsCapped: boolean;
+  readonly urls: readonly UrlFacts[];
+  readonly urlsCapped: boolean;
 }
 
-function common(
-  transaction: Transaction,
-  facts: Facts,
-  { now, server }: InputOptions,
-): Omit<PolicyInput, "phase" | "mcp" | "findings" | "urls" | "nonce"> {
-  const { exchange, message } = transaction;
-  const info = clientInfo(message.document, message.payload);
-  return {
-    direction: transaction.direction,
-    now,
-    server: { name: server.name, url: server.url, trust: server.trust, labels: [...server.labels] },
-    principal: exchange.principal,
-    client: {
-      ip: exchange.ip,
-      ...(exchange.userAgent === undefined ? {} : { user_agent: exchange.userAgent }),
-      ...(info === undefined ? {} : { info: new Verbatim(info) }),
+const FINDING: Fields<Finding, FindingFacts> = {
+  n: fact(({ n }) => n),
+  kind: fact(({ kind }) => kind),
+  category: fact(({ category }) => category),
+  path: fact(({ path }) => path),
+  on: fact(({ on }) => on),
+  start: fact(({ start }) => start),
+  end: fact(({ end }) => end),
+  score: fact(({ score }) => score),
+  domain: fact(({ domain }) => domain),
+  country: fact(({ country }) => country),
+  brand: fact(({ brand }) => brand),
+};
+
+const NOW: Fields<Source, Now> = {
+  unix_ms: fact(({ transaction }) => transaction.now),
+  rfc3339: fact(({ transaction, options }) => options.moment(transaction.now).rfc3339),
+  weekday: fact(({ transaction, options }) => options.moment(transaction.now).weekday),
+  hour: fact(({ transaction, options }) => options.moment(transaction.now).hour),
+};
+
+const CLIENT: Fields<Source, ClientFacts> = {
+  ip: fact(({ transaction }) => transaction.exchange.ip),
+  user_agent: fact(({ transaction }) => transaction.exchange.userAgent),
+  info: copied(({ transaction }) => clientInfo(transaction.message.document, transaction.message.payload)),
+};
+
+const FLOW: Fields<Source, FlowFacts> = {
+  labels: fact(({ facts }) => facts.labels),
+  counters: fact(({ facts }) => facts.counters),
+};
+
+const MCP: Fields<Source, McpFacts> = {
+  revision: fact(({ transaction }) => transaction.exchange.revision),
+  method: fact(({ method }) => method),
+  kind: fact(({ kind }) => kind),
+  size: fact(({ size }) => size),
+  id:
+    (reads, key) =>
+    (out, { id }) => {
+      if (id === undefined) return;
+      out.key(key);
+      out.value(reads.whole || reads.length ? id : id.startsWith('"') ? '""' : id === "null" ? id : "0");
     },
-    ...(exchange.session === undefined ? {} : { session: { id: exchange.session } }),
-    flow: { labels: [...facts.labels], counters: { ...facts.counters } },
-    ...(facts.urlsCapped ? { urls_capped: true } : {}),
-    destinations: [...facts.destinations],
-    ...(facts.destinationsCapped ? { destinations_capped: true } : {}),
-    http: { headers: { ...exchange.headers } },
-  };
-}
+  params: copied(({ params }) => params),
+  result: copied(({ result }) => result),
+  error: copied(({ error }) => error),
+  item: copied(({ item }) => item),
+  request: record<Source>(
+    { method: fact(({ request }) => request?.method), params: copied(({ request }) => request?.params) },
+    ({ request }) => request !== undefined,
+  ),
+  omitted: fact(({ omitted }) => (omitted.length === 0 ? undefined : omitted)),
+};
 
-/** `target`, and for tools `tool`. */
-function subject(target: MessageTarget | undefined, definition: Verbatim | undefined, annotations: unknown): object {
-  if (target === undefined) return {};
-  const described = definition === undefined ? {} : { definition };
-  const place = target.name === undefined ? { uri: target.uri } : { name: target.name };
-  if (target.kind !== "tool") return { target: { kind: target.kind, ...place, ...described } };
+const TARGET: Fields<Source, Target> = {
+  kind: fact(({ target }) => target?.kind),
+  name: fact(({ target }) => target?.name),
+  uri: fact(({ target }) => target?.uri),
+  definition: copied(({ definition }) => definition()),
+};
+
+const TOOL: Fields<Source, ToolFacts> = {
+  name: fact(({ target }) => target?.name),
+  definition: copied(({ definition }) => definition()),
+  annotations: copied(({ definition }) => {
+    const defined = definition();
+    return defined === undefined ? undefined : standing(defined.document, defined.document.member(defined.node, "annotations"));
+  }),
+};
+
+/** Every member of the input but the nonce, which the engine adds. */
+const INPUT: Fields<Source, Omit<PolicyInput, "nonce">> = {
+  phase: fact(({ phase }) => phase),
+  direction: fact(({ transaction }) => transaction.direction),
+  now: record(NOW),
+  server: lastingFact(
+    ({ options }) => options.server,
+    ({ name, url, trust, labels }): ServerFacts => ({ name, url, trust, labels: [...labels] }),
+  ),
+  principal: lastingFact(
+    ({ transaction }) => transaction.exchange.principal,
+    (principal) => principal,
+  ),
+  client: record(CLIENT),
+  session: record(
+    { id: fact(({ transaction }) => transaction.exchange.session) },
+    ({ transaction }) => transaction.exchange.session !== undefined,
+  ),
+  flow: record(FLOW),
+  mcp: record(MCP),
+  target: record(TARGET, ({ target }) => target !== undefined),
+  tool: record(TOOL, ({ target }) => target?.kind === "tool"),
+  findings: records(FINDING, ({ findings }) => findings),
+  findings_capped: fact(({ findingsCapped }) => (findingsCapped ? true : undefined)),
+  urls: fact(({ urls }) => urls),
+  urls_capped: fact(({ urlsCapped }) => (urlsCapped ? true : undefined)),
+  destinations: fact(({ facts }) => facts.destinations),
+  destinations_capped: fact(({ facts }) => (facts.destinationsCapped ? true : undefined)),
+  http: record<Source>({ headers: fact(({ transaction }) => transaction.exchange.headers) }),
+};
+
+/** Compiles the writer of the inputs of a policy that reads `reads`. */
+export function compileInput(reads: Reads): InputWriter {
+  const write = compileFields(reads, INPUT);
+  const definitions = new Definitions();
+  const text = (source: Source): InputText => {
+    const out = new InputTextBuilder();
+    write(out, source);
+    return out.finish();
+  };
   return {
-    target: { kind: target.kind, ...place, ...described },
-    tool: { ...place, ...described, ...(annotations === undefined ? {} : { annotations }) },
+    message(transaction, facts, findings, options) {
+      const { message, answers } = transaction;
+      const { document, kind, payload } = message;
+      const body = shortened(document, payload, options.policyText);
+      if (body === null)
+        return fail({ code: "ERR_TOO_LARGE", detail: "the message is larger than limits.policy_text even without its long strings" });
+      const asked = answers?.message;
+      const params = asked === undefined ? undefined : shortened(asked.document, asked.payload, options.policyText);
+      if (params === null) return fail({ code: "ERR_TOO_LARGE", detail: "the request that is answered is too large to judge its answer" });
+      const requestOmitted = params?.omitted.map((pointer) => `/request${pointer}`) ?? NONE;
+      return ok(
+        text({
+          transaction,
+          facts,
+          options,
+          phase: facts.phase,
+          method: facts.method,
+          kind,
+          size: document.bytes.length,
+          id: message.id?.raw,
+          params: kind === "request" || kind === "notification" ? body : undefined,
+          result: kind === "result" ? body : undefined,
+          error: kind === "error" ? body : undefined,
+          item: undefined,
+          request: answers === undefined ? undefined : { method: answers.method, params },
+          omitted: body === undefined ? requestOmitted : [...body.omitted, ...requestOmitted],
+          target: facts.target,
+          definition: () => (facts.definition === undefined ? undefined : standing(definitions.read(facts.definition), 0)),
+          findings: findings.list,
+          findingsCapped: findings.capped,
+          urls: facts.urls,
+          urlsCapped: facts.urlsCapped,
+        }),
+      );
+    },
+    item(transaction, facts, { document, node, ...item }, options) {
+      const prefix = document.pointer(node).length;
+      const whole = standing(document, node);
+      return text({
+        ...item,
+        transaction,
+        facts,
+        options,
+        phase: "list_item",
+        kind: "item",
+        size: document.end(node) - document.start(node),
+        id: undefined,
+        params: undefined,
+        result: undefined,
+        error: undefined,
+        item: whole,
+        request: undefined,
+        omitted: NONE,
+        definition: () => whole,
+        findings: item.findings.map((finding) => ({ ...finding, path: finding.path.slice(prefix) })),
+        urls: item.urls.map((url) => ({ ...url, path: url.path.slice(prefix) })),
+      });
+    },
   };
 }
 
-/** A remembered definition is JSON text that the strict reader accepted once. */
-function annotationsIn(definition: string | undefined): unknown {
-  const parsed: unknown = definition === undefined ? undefined : JSON.parse(definition);
-  return typeof parsed === "object" && parsed !== null ? (Reflect.get(parsed, "annotations") as unknown) : undefined;
-}
+const NONE: readonly string[] = [];
 
 /** `clientInfo` of `initialize` or of a modern request's `_meta`, as sent. */
-function clientInfo(document: JsonDocument, payload: Node): string | undefined {
+function clientInfo(document: JsonDocument, payload: Node): Standing | undefined {
   if (payload === ABSENT) return undefined;
   const meta = document.member(payload, "_meta");
   const modern = meta === ABSENT ? ABSENT : document.member(meta, "io.modelcontextprotocol/clientInfo");
-  const node = modern === ABSENT ? document.member(payload, "clientInfo") : modern;
-  return node === ABSENT ? undefined : document.raw(node);
-}
-
-function findingFacts(finding: Finding, prefix: string): FindingFacts {
-  const { node: _node, rawStart: _rawStart, rawEnd: _rawEnd, ...facts } = finding;
-  return { ...facts, kind: facts.kind as FindingKind, path: finding.path.slice(prefix.length) };
-}
-
-/** A payload's bytes; above the limit, without its long strings; null when that is still too large. */
-function withinLimit(document: JsonDocument, payload: Node, limit: number): { bytes: Buffer; omitted: string[] } | null {
-  const start = document.start(payload);
-  const bytes = document.bytes.subarray(start, document.end(payload));
-  if (bytes.length <= limit) return { bytes, omitted: [] };
-  const edits: Edit[] = [];
-  const omitted: string[] = [];
-  const pathOf = pointersWithin(document, OMITTED_PATHS);
-  const empty = Buffer.from('""');
-  for (let node = payload; node < document.next(payload); node++) {
-    if (document.isKey(node) || document.kind(node) !== "string" || document.end(node) - document.start(node) <= LONG_STRING) continue;
-    edits.push({ start: document.start(node) - start, end: document.end(node) - start, bytes: empty });
-    const path = omitted.length < OMITTED_LISTED ? pathOf(node) : undefined;
-    if (path !== undefined) omitted.push(path);
-  }
-  const shortened = splice(bytes, edits);
-  // Keys may be too long for any path: that something was left out is said all the same.
-  if (omitted.length === 0) omitted.push(document.pointer(payload));
-  return shortened.ok && shortened.value.length <= limit ? { bytes: shortened.value, omitted } : null;
-}
-
-/** JSON text that is copied as it is: only ever text that the strict reader accepted. No value from traffic is an instance of it. */
-class Verbatim {
-  readonly raw: Buffer | string;
-  constructor(raw: Buffer | string) {
-    this.raw = raw;
-  }
-}
-
-/** Members of the input in which verbatim pieces stand; all others are plain data. */
-const NESTED: ReadonlySet<string> = new Set(["mcp", "target", "tool", "client"]);
-
-/** Serialises `input` around its verbatim pieces, but for the nonce, which the engine adds. */
-function writer(input: object): MakeInput {
-  const parts: Buffer[] = [];
-  let text = "";
-  const write = (value: unknown): void => {
-    if (value instanceof Verbatim) {
-      if (typeof value.raw === "string") {
-        text += value.raw;
-        return;
-      }
-      parts.push(Buffer.from(text), value.raw);
-      text = "";
-    } else if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      writeMembers(value, write);
-    } else {
-      text += JSON.stringify(value);
-    }
-  };
-  const writeMembers = (object: object, member: (value: unknown, key: string) => void): void => {
-    let separator = "{";
-    for (const [key, value] of Object.entries(object)) {
-      if (value === undefined) continue;
-      text += `${separator}${JSON.stringify(key)}:`;
-      separator = ",";
-      member(value, key);
-    }
-    text += separator === "{" ? "{}" : "}";
-  };
-  writeMembers(input, (value, key) => {
-    if (NESTED.has(key)) write(value);
-    else text += JSON.stringify(value);
-  });
-  parts.push(Buffer.from(text.slice(0, -1)));
-  return (nonce) => join([...parts, Buffer.from(`,"nonce":${JSON.stringify(nonce)}}`)]);
-}
-
-/** The pieces in an ArrayBuffer of exactly their length: the engine reads the whole buffer. */
-function join(parts: readonly Buffer[]): ArrayBuffer {
-  const bytes = new Uint8Array(new ArrayBuffer(parts.reduce((sum, part) => sum + part.length, 0)));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes.buffer;
+  return standing(document, modern === ABSENT ? document.member(payload, "clientInfo") : modern);
 }

@@ -8,6 +8,7 @@ import { methodEntry } from "../mcp/methods.ts";
 import type { Effect } from "../policy/decision.ts";
 import type { Direction } from "../policy/input.ts";
 import { Spread, Tally } from "./tally.ts";
+import type { MemoCounts } from "../policy/memo.ts";
 
 const LATENCY_BUCKETS_S = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2];
 
@@ -108,8 +109,21 @@ export class Metrics {
   readonly #slots = new Map<string, SlotsInUse>();
   /** Reads what is only worth knowing when somebody asks. */
   load: () => { readonly calls: number; readonly bytes: number } = () => ({ calls: 0, bytes: 0 });
+  /** Counted up by the policy: an object that is there anyway costs nothing where a labelled counter costs as much as the memo saves. */
+  readonly memo: MemoCounts = { hit: 0, miss: 0, skipped: 0 };
 
   constructor(options: { process: boolean }) {
+    const { memo } = this;
+    new Counter({
+      name: "sluice_decision_memo_total",
+      help: "Inputs that policy was asked about, by whether their decision was remembered.",
+      labelNames: ["outcome"],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const outcome of ["hit", "miss", "skipped"] as const) this.inc({ outcome }, memo[outcome]);
+      },
+    });
     if (options.process) collectDefaultMetrics({ register: this.registry });
   }
 

@@ -1,11 +1,12 @@
 /**
- * The WebAssembly engine, wrapped so that its traps cannot hurt: raw input bytes, one cached module, data set after every
+ * The WebAssembly engine, wrapped so that its traps cannot hurt: one cached module, data set after every
  * instantiation, a cap on memory, and a new instance after anything was thrown. Must not interpret answers.
  */
 import { fail, ok, type Result } from "../errors.ts";
 import { HOST_BUILTINS } from "./host-builtins.ts";
+import type { InputText } from "./input-text.ts";
 import type { Tree } from "./tree.ts";
-import { instantiate, type WasmModule, type WasmPolicy } from "./wasm.ts";
+import { evaluate, instantiate, type WasmModule, type WasmPolicy } from "./wasm.ts";
 
 const PAGE = 65_536;
 const FIRST_PAGES = 16;
@@ -25,6 +26,15 @@ export interface Evaluation {
   readonly nonce: string;
   /** Undefined when the entry point had no value. */
   readonly answer: unknown;
+  /** Of the answer as JSON text, in UTF-16 code units. */
+  readonly size: number;
+}
+
+interface Instance {
+  readonly loaded: WasmPolicy;
+  readonly nonce: string;
+  /** The start of every input. */
+  readonly head: string;
 }
 
 export const DECISION = "firewall/main/decision";
@@ -36,8 +46,7 @@ export class Engine {
   readonly #nonce: () => string;
   readonly #maxPages: number;
   readonly #restBytes: number;
-  #instance: { readonly loaded: WasmPolicy; readonly nonce: string } | undefined;
-  #busy = false;
+  #instance: Instance | undefined;
 
   private constructor(options: EngineOptions, restBytes: number) {
     this.#module = options.module;
@@ -64,36 +73,38 @@ export class Engine {
   }
 
   /**
-   * Evaluates an entry point. `makeInput` gets the instance's nonce and answers the bytes of one JSON document that a strict reader
-   * accepted or that was written here: the engine itself takes garbage without complaint.
+   * Evaluates an entry point on an input, to which it adds the instance's nonce.
    * Throws whatever the engine threw, after discarding the instance: every exception leaks its stack.
    */
-  evaluate(makeInput: (nonce: string) => ArrayBuffer, entrypoint: typeof DECISION | typeof ABOUT = DECISION): Evaluation {
-    if (this.#busy) throw new Error("the policy engine was entered while it was evaluating");
-    this.#busy = true;
+  evaluate(input: InputText, entrypoint: typeof DECISION | typeof ABOUT = DECISION): Evaluation {
     try {
-      const { loaded, nonce } = (this.#instance ??= this.#instantiate());
-      const input = makeInput(nonce);
-      // Anything but an ArrayBuffer would be stringified as an object, and an empty one taken as no input.
-      if (!(input instanceof ArrayBuffer) || input.byteLength === 0) throw new TypeError("the policy input must be a filled ArrayBuffer");
-      const answers = loaded.evaluate(input, loaded.entrypoints[entrypoint] ?? -1);
+      const { loaded, nonce, head } = (this.#instance ??= this.#instantiate());
+      // With anything else the engine would see another input than was meant, or none, and say nothing.
+      if (!startsRight(input)) throw new TypeError("the policy input must be the rest of a JSON object");
+      const text = evaluate(loaded, head, input, loaded.entrypoints[entrypoint] ?? -1);
       if (loaded.mem.buffer.byteLength > this.#restBytes + RECYCLE_BYTES) this.#instance = undefined;
+      const answers: unknown = JSON.parse(text);
       if (!Array.isArray(answers) || answers.length > 1) throw new TypeError("the engine's answer is not a result set");
       const first: unknown = answers[0];
-      return { nonce, answer: typeof first === "object" && first !== null && "result" in first ? first.result : undefined };
+      const answer = typeof first === "object" && first !== null && "result" in first ? first.result : undefined;
+      return { nonce, answer, size: text.length };
     } catch (error) {
       this.#instance = undefined;
       throw error;
-    } finally {
-      this.#busy = false;
     }
   }
 
-  #instantiate(): { loaded: WasmPolicy; nonce: string } {
+  #instantiate(): Instance {
     const loaded = load(this.#module, this.#maxPages);
     loaded.setData(this.#data);
-    return { loaded, nonce: this.#nonce() };
+    const nonce = this.#nonce();
+    return { loaded, nonce, head: `{"nonce":${JSON.stringify(nonce)}` };
   }
+}
+
+function startsRight(input: unknown): boolean {
+  if (typeof input === "string") return input === "}" || input.startsWith(",");
+  return Buffer.isBuffer(input) && input[0] === 0x2c;
 }
 
 /** Names of the built-ins that a module asks its host for. */

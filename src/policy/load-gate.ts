@@ -3,27 +3,20 @@
  * gets a usable decision (which warms the engine up as well). Must not depend on what the operator allows.
  */
 import type { Result } from "../errors.ts";
-import type { Decision } from "./decision.ts";
 import { ABOUT, type Engine } from "./engine.ts";
 import type { Phase, PolicyInput } from "./input.ts";
+import { inputText } from "./input-text.ts";
+import type { Decider } from "./decider.ts";
 import type { About } from "./sources/main-rego.ts";
 import { isTree } from "./tree.ts";
 
 /** Enough for the engine's compiler to notice what runs often. */
 const WARM_UP_ROUNDS = 100;
 
-type Judge = (
-  makeInput: (nonce: string) => ArrayBuffer,
-  context: { readonly serverName: string; readonly phase: Phase; readonly now: number; readonly principal: string },
-) => Decision;
-
 /** Answers why the policy must not be activated, as a sentence; undefined when nothing speaks against it. */
-export function findFaults(judge: Judge, serverName: string, withoutData: Result<Engine, string>): string | undefined {
+export function findFaults(judge: Decider, serverName: string, withoutData: Result<Engine, string>): string | undefined {
   const context = { serverName, now: 0, principal: "probe" };
-  const probe = judge((nonce) => toBytes({ ...plainMessage(serverName, "request"), phase: "probe", nonce }), {
-    ...context,
-    phase: "probe",
-  });
+  const probe = judge(inputText({ ...plainMessage(serverName, "request"), phase: "probe" }), { ...context, phase: "probe" });
   if (probe.effect === "error") return `The load probe got no usable decision: ${probe.detail ?? "no detail"}.`;
   if (probe.effect !== "deny" || !probe.matched.some(({ id }) => id === "firewall/probe"))
     return "The load probe was not denied: this bundle does not work as a firewall.";
@@ -34,7 +27,7 @@ export function findFaults(judge: Judge, serverName: string, withoutData: Result
 
   for (let round = 0; round < WARM_UP_ROUNDS; round++) {
     for (const phase of ["request", "notification", "response", "list_item"] as const) {
-      const decision = judge((nonce) => toBytes({ ...plainMessage(serverName, phase), nonce }), { ...context, phase });
+      const decision = judge(inputText(plainMessage(serverName, phase)), { ...context, phase });
       if (decision.effect === "error") return `A plain message (${phase}) got no usable decision: ${decision.detail ?? "no detail"}.`;
     }
   }
@@ -44,7 +37,7 @@ export function findFaults(judge: Judge, serverName: string, withoutData: Result
 /** What the bundle says of itself. */
 export function readAbout(engine: Engine): About | undefined {
   try {
-    const { answer } = engine.evaluate(() => toBytes({}), ABOUT);
+    const { answer } = engine.evaluate(inputText({}), ABOUT);
     if (!isTree(answer) || answer["contract"] !== "v1") return undefined;
     const { packs, packages, titles, settings, servers } = answer;
     if (!isNames(packs) || !isNames(packages) || !isTexts(titles) || typeof settings !== "string" || !isTexts(servers)) return undefined;
@@ -57,14 +50,14 @@ export function readAbout(engine: Engine): About | undefined {
 
 function answersWithoutData(engine: Engine, serverName: string): boolean {
   try {
-    return engine.evaluate((nonce) => toBytes({ ...plainMessage(serverName, "request"), nonce })).answer !== undefined;
+    return engine.evaluate(inputText(plainMessage(serverName, "request"))).answer !== undefined;
   } catch {
     // Failing without data is as good as having no answer.
     return false;
   }
 }
 
-function plainMessage(server: string, phase: Exclude<Phase, "probe">): PolicyInput {
+function plainMessage(server: string, phase: Exclude<Phase, "probe">): Omit<PolicyInput, "nonce"> {
   const tool = { name: "probe", description: "A plain tool.", inputSchema: { type: "object" } };
   const params = { name: "probe", arguments: { text: "plain" } };
   const mcp = {
@@ -83,7 +76,6 @@ function plainMessage(server: string, phase: Exclude<Phase, "probe">): PolicyInp
     phase,
     direction: phase === "response" || phase === "list_item" ? "server_to_client" : "client_to_server",
     now: { unix_ms: 0, rfc3339: "1970-01-01T00:00:00Z", weekday: 4, hour: 0 },
-    nonce: "",
     server: { name: server, url: "https://probe.invalid/mcp", trust: "third_party", labels: [] },
     principal: { id: "probe", method: "anonymous", scopes: [], groups: [], claims: {} },
     client: { ip: "127.0.0.1" },
@@ -105,8 +97,4 @@ function isNames(value: unknown): value is string[] {
 
 function isTexts(value: unknown): value is Record<string, string> {
   return isTree(value) && Object.values(value).every((text) => typeof text === "string");
-}
-
-function toBytes(value: unknown): ArrayBuffer {
-  return new TextEncoder().encode(JSON.stringify(value)).buffer as ArrayBuffer;
 }

@@ -5,48 +5,38 @@
  */
 import { randomUUID } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
-import type { Config, Mode } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { ioReason } from "../config/io-reason.ts";
 import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import { checkPath } from "../mcp/json/path.ts";
 import { buildPolicy, hasErrors, stageSources, type BuildDeps } from "./build/build.ts";
 import { cacheFolder } from "./build/cache.ts";
-import { readBundle, type Bundle } from "./build/bundle-file.ts";
-import { decide, errorDecision, type DecideFacts } from "./decide.ts";
-import type { Decision } from "./decision.ts";
-import { describe, Engine } from "./engine.ts";
-import type { Phase } from "./input.ts";
+import { readBundle } from "./build/bundle-file.ts";
+import { Engine } from "./engine.ts";
+import { decideAnew, type Decider, type DeciderParts, decideWithMemo } from "./decider.ts";
 import { findFaults, readAbout } from "./load-gate.ts";
 import type { About } from "./sources/main-rego.ts";
+import type { MemoCounts } from "./memo.ts";
 import { readModes } from "./modes.ts";
 import type { Place, TreePath } from "./sources/operator-data.ts";
 import { packageRoot } from "./sources/shipped.ts";
 import type { Locate } from "./sources/settings.ts";
 import { configuredSettings } from "./sources/stage.ts";
 import { isTree, type Tree } from "./tree.ts";
-import { readWaivers, type Waiver } from "./waivers.ts";
+import type { Reads } from "./reads/reads.ts";
+import { readWaivers } from "./waivers.ts";
 import { compileWasm } from "./wasm.ts";
-
-/** What the caller knows of the message that it wants judged. */
-export interface DecideContext {
-  readonly serverName: string;
-  readonly phase: Phase;
-  /** Unix milliseconds at which the message was complete; waivers end by it. */
-  readonly now: number;
-  /** Name or URI of the target, when there is one. */
-  readonly target?: string | undefined;
-  /** Id of the principal. */
-  readonly principal: string;
-}
 
 export interface Policy {
   readonly revision: string;
   /** Packages `policies.<name>` that judge. */
   readonly packages: readonly string[];
   readonly warnings: readonly Problem[];
-  /** Judges one message. `makeInput` completes the policy input with the engine's nonce. Never throws: a fault is an `error`. */
-  decide(makeInput: (nonce: string) => ArrayBuffer, context: DecideContext): Decision;
+  /** What its rules read of an input: all that an input needs to hold. */
+  readonly reads: Reads;
+  /** Judges one message, or remembers what it decided on the same. Never throws: a fault is an `error`. Answers what nobody may change. */
+  readonly decide: Decider;
 }
 
 export interface PolicyDeps {
@@ -59,6 +49,8 @@ export interface PolicyDeps {
   readonly nonce?: () => string;
   /** The policy itself, as `loadBundle` made it from this configuration: then nothing is read or built. */
   readonly bundle?: PolicyBundle;
+  /** Where it is counted how often decisions came from memory. */
+  readonly memoCounts?: MemoCounts;
 }
 
 /** A checked policy on its way to another process. */
@@ -191,53 +183,17 @@ async function activate(config: Config, deps: PolicyDeps, obtained: Obtained): P
   const problems = [...wrongWaivers, ...wrongModes];
   if (hasErrors(problems)) return fail(problems);
 
-  const loaded: Loaded = { config, engine: engine.value, bundle: bundle.value, about, modes, waivers };
-  const judge = (makeInput: (nonce: string) => ArrayBuffer, context: DecideContext): Decision => judgeWith(loaded, makeInput, context);
-  const fault = findFaults(judge, [...config.servers.keys()][0] ?? "probe", Engine.create({ ...options, data: {} }));
+  const { revision } = bundle.value;
+  const parts: DeciderParts = { config, engine: engine.value, revision, about, modes, waivers };
+  const fault = findFaults(decideAnew(parts), [...config.servers.keys()][0] ?? "probe", Engine.create({ ...options, data: {} }));
   if (fault !== undefined) return refuse("policy/probe", fault);
-  return ok({ revision: bundle.value.revision, packages: about.packages, warnings: [...obtained.warnings, ...problems], decide: judge });
-}
-
-interface Loaded {
-  readonly config: Config;
-  readonly engine: Engine;
-  readonly bundle: Bundle;
-  readonly about: About;
-  readonly modes: ReadonlyMap<string, Mode>;
-  readonly waivers: readonly Waiver[];
-}
-
-function judgeWith(
-  { config, engine, bundle, about, modes, waivers }: Loaded,
-  makeInput: (nonce: string) => ArrayBuffer,
-  context: DecideContext,
-): Decision {
-  const { revision } = bundle;
-  const server = config.servers.get(context.serverName);
-  if (server === undefined && context.phase !== "probe")
-    return errorDecision("ERR_POLICY_FAULT", "the server is not known to the policy", revision);
-  try {
-    const { nonce, answer } = engine.evaluate(makeInput);
-    const packsOff = server?.packs === undefined ? [] : about.packs.filter((pack) => !server.packs?.includes(pack));
-    const facts: DecideFacts = {
-      serverName: context.serverName,
-      phase: context.phase,
-      revision,
-      nonce,
-      packsOff: new Set(packsOff),
-      observe: (server?.mode ?? config.policy.mode) === "observe",
-      modes,
-      waivers,
-      titles: about.titles,
-      now: context.now,
-      target: context.target,
-      principal: context.principal,
-      checkPath,
-    };
-    return decide(answer, facts);
-  } catch (error) {
-    return errorDecision("ERR_POLICY_FAULT", describe(error), revision);
-  }
+  return ok({
+    revision,
+    packages: about.packages,
+    warnings: [...obtained.warnings, ...problems],
+    reads: bundle.value.reads,
+    decide: decideWithMemo(parts, deps.memoCounts ?? { hit: 0, miss: 0, skipped: 0 }),
+  });
 }
 
 /** Data beside the rules can grant, or be hidden by them, without a word; a bundle that Sluice built has none. */

@@ -42,18 +42,13 @@ async function evaluateCases(): Promise<{ evaluated: readonly Evaluated[]; topdo
 
   const { evaluate } = Engine.prototype;
   let current = "";
-  Engine.prototype.evaluate = function listened(makeInput, entrypoint) {
-    let input: unknown;
-    const result = evaluate.call(
-      this,
-      (nonce) => {
-        const bytes = makeInput(nonce);
-        input = JSON.parse(new TextDecoder().decode(bytes));
-        return bytes;
-      },
-      entrypoint,
-    );
-    evaluated.push({ name: current, input, answer: result.answer });
+  Engine.prototype.evaluate = function listened(input, entrypoint) {
+    const result = evaluate.call(this, input, entrypoint);
+    evaluated.push({
+      name: current,
+      input: JSON.parse(`{"nonce":${JSON.stringify(result.nonce)}${input.toString()}`),
+      answer: result.answer,
+    });
     return result;
   };
   try {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readBundle } from "../../src/policy/build/bundle-file.ts";
 import { describe as describeFault, Engine, requiredBuiltins } from "../../src/policy/engine.ts";
+import { inputText } from "../../src/policy/input-text.ts";
 import { findOpa, runOpa } from "../../src/policy/build/opa.ts";
 import { packageRoot } from "../../src/policy/sources/shipped.ts";
 import type { Tree } from "../../src/policy/tree.ts";
@@ -74,9 +75,8 @@ function createEngine(data: Tree = { firewall: { revision: "r" } }, memory = MEM
   return { engine: engine.value, nonces };
 }
 
-const bytes = (value: unknown): ArrayBuffer =>
-  new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value)).buffer as ArrayBuffer;
-const plain = (nonce: string): ArrayBuffer => bytes({ nonce, text: "abc", list: ["x"] });
+const plain = inputText({ text: "abc", list: ["x"] });
+const clash = inputText({ text: "abc", list: [], clash: true });
 
 /** What the engine says of what it threw: a string, a plain object or an Error. */
 function faultOf(work: () => unknown): string | undefined {
@@ -99,9 +99,7 @@ describe("the policy engine", () => {
   it("throws the instance away after any exception, and judges on with a new one that has its data", () => {
     const { engine, nonces } = createEngine();
     engine.evaluate(plain);
-    expect(faultOf(() => engine.evaluate((nonce) => bytes({ nonce, text: "abc", list: [], clash: true })))).toMatch(
-      /stopped \(conflict at main\.rego:\d+\)/,
-    );
+    expect(faultOf(() => engine.evaluate(clash))).toMatch(/stopped \(conflict at main\.rego:\d+\)/);
     expect(engine.evaluate(plain)).toMatchObject({ nonce: "nonce-2", answer: { nonce: "nonce-2", revision: "r" } });
     expect(nonces).toHaveLength(2);
   });
@@ -109,9 +107,7 @@ describe("the policy engine", () => {
   it("survives thousands of exceptions, which would kill one instance for good", () => {
     const { engine } = createEngine();
     for (let round = 0; round < 2_000; round++) {
-      expect(faultOf(() => engine.evaluate((nonce) => bytes({ nonce, text: "abc", list: [], clash: true })))).toMatch(
-        /stopped \(conflict at main\.rego:\d+\)/,
-      );
+      expect(faultOf(() => engine.evaluate(clash))).toMatch(/stopped \(conflict at main\.rego:\d+\)/);
     }
     expect(engine.evaluate(plain)).toMatchObject({ answer: { size: 3 } });
   });
@@ -119,13 +115,13 @@ describe("the policy engine", () => {
   it("stops an evaluation that needs more memory than it may have, and goes on", () => {
     const { engine } = createEngine();
     const list = Array.from({ length: 400 }, (_, at) => `item ${at} ${"x".repeat(500)}`);
-    expect(faultOf(() => engine.evaluate((nonce) => bytes({ nonce, text: "abc", list })))).toMatch(/engine stopped/);
+    expect(faultOf(() => engine.evaluate(inputText({ text: "abc", list })))).toMatch(/engine stopped/);
     expect(engine.evaluate(plain)).toMatchObject({ answer: { size: 3 } });
   });
 
   it("replaces an instance whose memory has grown", () => {
     const { engine, nonces } = createEngine(undefined, 128 * 1024 * 1024);
-    engine.evaluate((nonce) => bytes({ nonce, text: "x".repeat(10 * 1024 * 1024), list: [] }));
+    engine.evaluate(inputText({ text: "x".repeat(10 * 1024 * 1024), list: [] }));
     engine.evaluate(plain);
     expect(nonces).toHaveLength(2);
   });
@@ -140,25 +136,36 @@ describe("the policy engine", () => {
     expect(createEngine({}).engine.evaluate(plain).answer).toBeUndefined();
   });
 
+  it("takes bytes for the same input as text, also where neither is ASCII", () => {
+    const { engine } = createEngine();
+    for (const text of ["abc", "äß€😀", `ä${"x".repeat(100_000)}`]) {
+      const input = inputText({ text, list: [] });
+      expect(engine.evaluate(input)).toMatchObject({ answer: { size: Array.from(text).length } });
+      expect(engine.evaluate(Buffer.from(input))).toMatchObject({ answer: { size: Array.from(text).length } });
+    }
+  });
+
+  it("reads the whole answer after its memory has grown", () => {
+    const { engine } = createEngine(undefined, 64 * 1024 * 1024);
+    const list = Array.from({ length: 60 }, (_, at) => `${at} ${"x".repeat(500)}`);
+    expect(engine.evaluate(inputText({ text: "", list }))).toMatchObject({ answer: { grown: 3_600, revision: "r" } });
+  });
+
   it.each([
-    ["a Buffer, which would be read as an object", () => Buffer.from("{}")],
-    ["nothing", () => undefined],
-    ["an empty buffer, which would be read as no input", () => new ArrayBuffer(0)],
-    ["text", () => "{}"],
-  ])("refuses %s as input", (_name, makeInput) => {
+    ["a whole object", "{}"],
+    ["nothing", undefined],
+    ["an empty text", ""],
+    ["an empty buffer", Buffer.alloc(0)],
+    ["an array of bytes", new TextEncoder().encode(',"a":1}')],
+    ["a plain object", { text: "abc" }],
+  ])("refuses %s as input", (_name, input) => {
     const { engine } = createEngine();
-    expect(() => engine.evaluate(makeInput as unknown as () => ArrayBuffer)).toThrow(TypeError);
+    expect(() => engine.evaluate(input as unknown as string)).toThrow(TypeError);
     expect(engine.evaluate(plain)).toMatchObject({ answer: { size: 3 } });
   });
 
-  it("has no answer to bytes that are not JSON", () => {
-    expect(createEngine().engine.evaluate(() => bytes("{nonsense")).answer).toBeUndefined();
-  });
-
-  it("cannot be entered while it evaluates", () => {
-    const { engine } = createEngine();
-    expect(() => engine.evaluate(() => (engine.evaluate(plain), bytes({})))).toThrow(/while it was evaluating/);
-    expect(engine.evaluate(plain)).toMatchObject({ answer: { size: 3 } });
+  it("has no answer to text that is not JSON", () => {
+    expect(createEngine().engine.evaluate(",nonsense").answer).toBeUndefined();
   });
 
   it("refuses a module that needs built-ins which do not exist here", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readBundle } from "../../src/policy/build/bundle-file.ts";
 import { findOpa, runOpa } from "../../src/policy/build/opa.ts";
 import { packageRoot } from "../../src/policy/sources/shipped.ts";
-import { compileWasm, instantiate } from "../../src/policy/wasm.ts";
+import { compileWasm, evaluate, instantiate } from "../../src/policy/wasm.ts";
 import { temporaryFolder } from "./policy-files.ts";
 
 async function opa(args: readonly string[], cwd: string): Promise<string> {
@@ -43,7 +43,7 @@ export async function withWasm(cwd: string, trees: readonly string[], path: stri
   const loaded = instantiate(module, 16, 1_024);
   loaded.setData(bytesOf(bundle.value.data));
   return inputs.map((input) => {
-    const answers = loaded.evaluate(bytesOf(input), loaded.entrypoints[entry] ?? -1) as { result: unknown }[];
+    const answers = JSON.parse(evaluate(loaded, JSON.stringify(input), "", loaded.entrypoints[entry] ?? -1)) as { result: unknown }[];
     return answers[0]?.result;
   });
 }

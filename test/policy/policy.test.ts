@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Decision } from "../../src/policy/decision.ts";
 import type { Phase } from "../../src/policy/input.ts";
+import { inputText } from "../../src/policy/input-text.ts";
 import { buildBundle, checkPolicy, loadPolicy, type Policy } from "../../src/policy/policy.ts";
 import { policyConfig, policyFolder, temporaryFolder, type ConfigParts } from "./policy-files.ts";
 
@@ -32,23 +33,19 @@ async function load(parts: ConfigParts): Promise<Policy> {
 }
 
 function judge(policy: Policy, target: string, over: Record<string, unknown> = {}, phase: Phase = "request"): Decision {
-  const makeInput = (nonce: string): ArrayBuffer => {
-    const input = {
-      phase,
-      nonce,
-      direction: phase === "response" ? "server_to_client" : "client_to_server",
-      server: { name: "demo", trust: "third_party" },
-      principal: { id: "alice" },
-      target: { kind: "tool", name: target },
-      mcp: { method: "tools/call" },
-      findings: [],
-      urls: [],
-      destinations: [],
-      ...over,
-    };
-    return new TextEncoder().encode(JSON.stringify(input)).buffer as ArrayBuffer;
-  };
-  return policy.decide(makeInput, { serverName: "demo", phase, now: Date.parse("2026-06-01T00:00:00Z"), target, principal: "alice" });
+  const input = inputText({
+    phase,
+    direction: phase === "response" ? "server_to_client" : "client_to_server",
+    server: { name: "demo", trust: "third_party" },
+    principal: { id: "alice" },
+    target: { kind: "tool", name: target },
+    mcp: { method: "tools/call" },
+    findings: [],
+    urls: [],
+    destinations: [],
+    ...over,
+  });
+  return policy.decide(input, { serverName: "demo", phase, now: Date.parse("2026-06-01T00:00:00Z"), target, principal: "alice" });
 }
 
 describe("a policy", () => {
@@ -87,20 +84,16 @@ describe("a policy", () => {
     expect(stopped).toMatchObject({ effect: "error", reason: "ERR_POLICY_FAULT" });
     expect(stopped.detail).toMatch(/conflict.* rules\/demo\.rego:\d+/);
     expect(judge(policy, "echo")).toMatchObject({ effect: "allow" });
-    const thrown = policy.decide(
-      () => {
-        throw new Error("secret text");
-      },
-      { serverName: "demo", phase: "request", now: 0, principal: "alice" },
-    );
-    expect(thrown).toMatchObject({ effect: "error", reason: "ERR_POLICY_FAULT" });
-    expect(thrown.detail).not.toContain("secret");
+    const garbled = policy.decide("secret text", { serverName: "demo", phase: "request", now: 0, principal: "alice" });
+    expect(garbled).toMatchObject({ effect: "error", reason: "ERR_POLICY_FAULT" });
+    expect(garbled.detail).not.toContain("secret");
   });
 
   it("answers an error for a server that it does not know", async () => {
     const policy = await load({ path: policyFolder(FILES) });
-    const makeInput = (): ArrayBuffer => new TextEncoder().encode("{}").buffer as ArrayBuffer;
-    expect(policy.decide(makeInput, { serverName: "other", phase: "request", now: 0, principal: "a" })).toMatchObject({ effect: "error" });
+    expect(policy.decide(inputText({}), { serverName: "other", phase: "request", now: 0, principal: "a" })).toMatchObject({
+      effect: "error",
+    });
   });
 
   it("answers an error when the input does not carry the nonce", async () => {

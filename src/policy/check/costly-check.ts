@@ -102,7 +102,10 @@ function costlyRead({ keys, path }: Place, by: Statement, plan: Plan): Slip | un
   if (Object.hasOwn(ALWAYS_ANOTHER, another))
     return slip(`This reads \`${path}\`, which no two messages share: every message is judged anew.`, ALWAYS_ANOTHER[another] ?? "");
   if (LARGE.has(name))
-    return slip(`This reads all of \`${path.replace(/(?:\[_\])+$/, "")}\`: all of its text enters the engine, and hardly a decision can be used again.`, BY_NAME);
+    return slip(
+      `This reads all of \`${path.replace(/(?:\[_\])+$/, "")}\`: all of its text enters the engine, and hardly a decision can be used again.`,
+      BY_NAME,
+    );
   const any = keys.indexOf(undefined);
   const holder = keys.slice(0, any);
   if (any !== -1 && BY_ANY_KEY.has(holder.join(".")))

@@ -7,7 +7,7 @@ import { readPlan } from "../../../src/policy/check/plan.ts";
 import { readsOf } from "../../../src/policy/reads/analyse.ts";
 import type { Reads } from "../../../src/policy/reads/reads.ts";
 import { packageRoot } from "../../../src/policy/sources/shipped.ts";
-import { compileWasm, instantiate, type WasmModule, type WasmPolicy } from "../../../src/policy/wasm.ts";
+import { compileWasm, evaluate, instantiate, type WasmModule, type WasmPolicy } from "../../../src/policy/wasm.ts";
 import { temporaryFolder } from "../policy-files.ts";
 
 export interface Compiled {
@@ -42,7 +42,7 @@ function evaluator(module: WasmModule, data: unknown): Compiled["evaluate"] {
       instance.setData(bytesOf(data));
     }
     try {
-      return JSON.stringify(instance.evaluate(bytesOf(input), instance.entrypoints[entry] ?? -1));
+      return evaluate(instance, JSON.stringify(input), "", instance.entrypoints[entry] ?? -1);
     } catch {
       // An instance that threw leaks its stack.
       instance = undefined;
