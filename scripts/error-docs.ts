@@ -61,6 +61,9 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
   ERR_SESSION_OWNER: caller("The session id was opened by another principal. Nothing is forwarded."),
   ERR_SERVER_UNKNOWN: caller("The path is not `/<server>/mcp` of a configured server."),
   ERR_SERVER_DISABLED: caller("`servers.<name>.disabled` is true."),
+  ERR_QUARANTINED: caller(
+    "Messages of this caller made a worker stand still twice (`ERR_STALLED`). It is refused for `limits.quarantine_s`; `Retry-After` says how long that still is. See [operations.md](operations.md#a-worker-that-stands-still).",
+  ),
   ERR_DENIED: judged("A rule denied. `data.rules` (of a tool call: the text) names it; the audit record has its message."),
   ERR_NO_GRANT: judged(
     "No rule allowed the request, notification or list entry. See the pack `protocol_and_identity` and its setting `access`.",
@@ -80,6 +83,9 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
   ),
   ERR_STAGE: unjudged("A fault of Sluice itself, or a stage that did not answer in time. Report it."),
   ERR_STATE: unjudged("A worker did not reach the supervisor, where sessions, labels and limits are. Its log says whether it is there."),
+  ERR_STALLED: unjudged(
+    "Being judged when the event loop had stood still for `limits.stall_ms`: the process was ended, and nothing of the message was forwarded. Only in audit records. Look for the rule that takes so long on such a message.",
+  ),
   ERR_AUDIT: unjudged(
     "The record could not be written and `audit.on_error` is `deny`. Free the disk; records are written again by themselves.",
   ),
@@ -98,6 +104,12 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
   ),
   ERR_UPSTREAM_REFUSED: upstream(
     "Another 4xx or 5xx without a JSON-RPC body. The status is kept, because clients negotiate by it; the body is withheld.",
+  ),
+  ERR_INTERRUPTED: upstream(
+    "The call was with its server when another message made the event loop stand still and the process was ended. Whether the server did what it was asked is unknown. Only in audit records.",
+  ),
+  ERR_CRASHED: upstream(
+    "The process ended on a fault of its own. A `message` with this reason was not forwarded; a `synthetic` record says that the call was with its server. Only in audit records. Report it.",
   ),
   ERR_CLIENT_GONE: upstream("The client hung up before its answer. Only in audit records: nobody is left to be told."),
 };

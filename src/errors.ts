@@ -37,6 +37,7 @@ export const ERRORS = {
   ERR_SESSION_OWNER: { http: 403, rpc: -31403, public: "This session belongs to another principal." },
   ERR_SERVER_UNKNOWN: { http: 404, rpc: -32600, public: "No such server is configured." },
   ERR_SERVER_DISABLED: { http: 503, rpc: -31403, public: "This server is switched off by the operator." },
+  ERR_QUARANTINED: { http: 429, rpc: -31403, public: "Refused for a while: messages of this caller made the gateway stand still." },
   // Judged and refused.
   ERR_DENIED: { http: 200, rpc: -31403, public: "Blocked by policy." },
   ERR_NO_GRANT: { http: 200, rpc: -31403, public: "Blocked by policy: no rule allows this." },
@@ -50,6 +51,7 @@ export const ERRORS = {
   ERR_ENFORCE: { http: 200, rpc: -31403, public: "Blocked: the decision could not be carried out." },
   ERR_STAGE: { http: 200, rpc: -31403, public: "Blocked: an internal fault while judging the message." },
   ERR_STATE: { http: 503, rpc: -31403, public: "Blocked: what is remembered between messages cannot be reached." },
+  ERR_STALLED: { http: 200, rpc: -31403, public: "Blocked: judging the message made the gateway stand still." },
   ERR_AUDIT: { http: 200, rpc: -31403, public: "Blocked: the audit record could not be written." },
   // The hop to the server.
   ERR_UPSTREAM: { http: 502, rpc: -31502, public: "The server could not be reached, or broke off." },
@@ -62,6 +64,8 @@ export const ERRORS = {
   },
   ERR_UPSTREAM_CREDENTIAL: { http: 502, rpc: -31502, public: "The server refused the credentials that the gateway gave it." },
   ERR_UPSTREAM_REFUSED: { http: 502, rpc: -31502, public: "The server refused the request." },
+  ERR_INTERRUPTED: { http: 502, rpc: -31502, public: "The gateway ended before the server's answer." },
+  ERR_CRASHED: { http: 502, rpc: -31502, public: "The gateway broke down before the message was answered." },
   ERR_CLIENT_GONE: { http: 499, rpc: -32603, public: "The client closed the connection." },
 } as const satisfies Record<string, ErrorSpec>;
 
@@ -71,6 +75,8 @@ export type ErrorCode = keyof typeof ERRORS;
 export interface Failure {
   readonly code: ErrorCode;
   readonly detail?: string;
+  /** Seconds after which to try again. */
+  readonly retryAfter?: number;
 }
 
 /** A value or a failure: expected failures are returned, never thrown. */

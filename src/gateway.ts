@@ -31,6 +31,9 @@ import { Conversation } from "./state/conversation.ts";
 import { MemoryStore } from "./state/memory.ts";
 import type { Store } from "./state/store.ts";
 import type { Exchange } from "./transaction.ts";
+import { InFlight } from "./watch/in-flight.ts";
+import { Quarantine, type Quarantined } from "./watch/quarantine.ts";
+import { startWatchdog } from "./watch/watchdog.ts";
 import type { Answer } from "./upstream/answer.ts";
 import { forward, forwardOwn, type ForwardParts } from "./upstream/forward.ts";
 import { Forwarder } from "./upstream/forwarder.ts";
@@ -50,6 +53,8 @@ export interface Gateway {
   metrics(): Promise<readonly object[]>;
   /** Opens the audit file anew, after it was moved away. */
   reopenAudit(): void;
+  /** Refuses these callers for a while: the supervisor knows whose messages ended its workers. */
+  quarantine(callers: readonly Quarantined[]): void;
   /** Stops listening, lets calls under way finish for `graceMs`, then breaks what is left. */
   close(graceMs?: number): Promise<void>;
 }
@@ -76,6 +81,13 @@ export interface GatewayOptions extends PolicyDeps {
   readonly scrape?: () => Promise<string>;
   /** What `/readyz` says besides. */
   readonly standing?: () => string | undefined;
+  /**
+   * Ends the process when its event loop stands still for `limits.stall_ms`; absent: nobody watches. `report`: descriptor of a pipe to a
+   * supervisor, which is told and ends the process once a replacement listens.
+   */
+  readonly watchdog?: { readonly report?: number };
+  /** Whether other processes write to the audit file too. */
+  readonly sharedAudit?: boolean;
 }
 
 /** What outlives a reload. */
@@ -86,6 +98,8 @@ interface Lasting {
   readonly log: Logger;
   readonly keys: RedactionKeys;
   readonly ownAnswers: OwnAnswers;
+  readonly inFlight: InFlight;
+  readonly quarantine: Quarantine;
   /** The judging stages of the newest configuration: messages on streams that were open before a reload are judged by them too. */
   readonly newest: () => Judgement;
 }
@@ -110,7 +124,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
   const metrics = new Metrics({ process: true });
   const loaded = await loadPolicy(config, { ...options, memoCounts: metrics.memo });
   if (!loaded.ok) return loaded;
-  const audit = openAuditFile(config.audit.file);
+  const audit = openAuditFile(config.audit.file, { shared: options.sharedAudit === true });
   if (!audit.ok)
     return fail([
       startProblem(config, "audit/file", `The audit file ${config.audit.file} cannot be opened (${audit.failure.detail ?? ""}).`),
@@ -125,6 +139,8 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     ownAnswers: new OwnAnswers(log, (server, code) => {
       metrics.upstreamFault(server, code);
     }),
+    inFlight: new InFlight(),
+    quarantine: new Quarantine(ticks),
     newest: () => {
       if (current === undefined) throw new Fault({ code: "ERR_NO_POLICY" });
       return current.judgement;
@@ -179,12 +195,17 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
         hosts = nextHosts;
         current = made;
         lasting.metrics.policyActive(policy.revision);
+        lasting.inFlight.stallAfter(next.limits.stall_ms);
         // Calls under way finish on the connections that they have.
         void before?.forwarder.drain();
       },
     };
   };
   prepare(config, loaded.value).commit();
+  const watchdog =
+    options.watchdog === undefined
+      ? undefined
+      : startWatchdog(lasting.inFlight, { audit: config.audit.file, report: options.watchdog.report, log });
   const host = config.listen.host.includes(":") ? `[${config.listen.host}]` : config.listen.host;
 
   return ok({
@@ -209,12 +230,17 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     metrics: () => lasting.metrics.json(),
     reopenAudit() {
       const reopened = lasting.sink.reopen();
+      lasting.inFlight.reopen();
       if (!reopened.ok) log.error({ detail: reopened.failure.detail }, "the audit file cannot be opened again");
+    },
+    quarantine(callers) {
+      lasting.quarantine.set(callers);
     },
     async close(graceMs = CLOSE_GRACE_MS) {
       load.stop();
       await closeServer(server, graceMs);
       await current?.forwarder.close();
+      await watchdog?.stop();
       lasting.sink.close();
     },
   });
@@ -222,7 +248,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
 
 /** Builds the stages for one configuration and policy. */
 function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Lasting, options: GatewayOptions): Current {
-  const { store, sink, metrics, log, keys } = lasting;
+  const { store, sink, metrics, log, keys, inFlight, quarantine } = lasting;
   const limits = jsonLimits(config);
   const recorder = new Recorder({
     sink,
@@ -232,9 +258,11 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
     screenText,
     clock: Date.now,
     ticks,
+    inFlight,
   });
   const conversation = new Conversation(store, limits, Date.now);
-  const admission = new Admission({ authenticator: createAuthenticator(config.authn), hosts, store, recorder, clock: Date.now });
+  const authenticator = createAuthenticator(config.authn);
+  const admission = new Admission({ authenticator, hosts, store, recorder, quarantine, clock: Date.now });
   const forwarder = new Forwarder(config.limits, metrics);
   const hop: ForwardParts = { forwarder, limits };
   const exits = new Exits({
@@ -245,13 +273,13 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
     },
   });
   const detect = createDetect({ maxFindings: config.limits.findings });
-  const real = createJudgement({ config, limits, policy, detect, store, keys });
+  const real = createJudgement({ config, limits, policy, detect, store, keys, working: inFlight.working });
   return {
     config,
     policy,
     recorder,
     forwarder,
-    judgement: guarded(options.judgement === undefined ? real : options.judgement(real)),
+    judgement: guarded(options.judgement === undefined ? real : options.judgement(real), inFlight.working),
     stages: {
       limits,
       maxEventBytes: config.limits.event,
@@ -259,9 +287,11 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
       admission,
       exits,
       recorder,
+      working: inFlight.working,
       judgement: lasting.newest,
       judgeMs: options.judgeMs ?? JUDGE_MS,
       forward: async (call, exchange, leaving) => {
+        inFlight.alive();
         const answer = await forward(hop, call, exchange, leaving);
         if (!answer.ok) return answer;
         const { form, body } = answer.value;

@@ -8,6 +8,7 @@ import type { Config } from "./config/config.ts";
 import type { Problem } from "./config/problem.ts";
 import { createDetect, screenText } from "./detect/detect.ts";
 import type { Finding } from "./detect/detector.ts";
+import { flowOf } from "./enrich/enrich.ts";
 import { type ErrorCode, type Failure, ok, type Result } from "./errors.ts";
 import { createJudgement } from "./judgement.ts";
 import { ABSENT } from "./mcp/json.ts";
@@ -73,7 +74,8 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
     conversation,
     judgement: () => judgement,
     judgeMs: JUDGE_MS,
-    recorder: { ticks, message: (_transaction, outcome) => outcome },
+    // One message at a time, of one caller: nothing to tell apart when it stands still.
+    recorder: { enter: (transaction) => ({ transaction, refusal: undefined }), message: (_entry, outcome) => outcome },
   };
 
   return ok({
@@ -89,12 +91,16 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
       if (!asked.ok)
         return refused({ ...asked.failure, detail: `the request that is answered: ${asked.failure.detail ?? asked.failure.code}` });
       const id = randomUUID();
+      const caller: Pick<Exchange, "principal" | "ip"> = {
+        principal: { id: "anonymous", method: "anonymous", scopes: [], groups: [], claims: {}, ...principal },
+        ip: "127.0.0.1",
+      };
       const exchange: Exchange = {
         id,
         nextDecisionId: decisionIds(id),
         server,
-        principal: { id: "anonymous", method: "anonymous", scopes: [], groups: [], claims: {}, ...principal },
-        ip: "127.0.0.1",
+        ...caller,
+        flow: flowOf(caller),
         userAgent: undefined,
         session: undefined,
         ...standing(message.value, asked.value),

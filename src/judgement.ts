@@ -18,6 +18,7 @@ import type { Policy } from "./policy/policy.ts";
 import type { Judgement } from "./stages.ts";
 import type { Store } from "./state/store.ts";
 import type { Transaction } from "./transaction.ts";
+import type { Working } from "./watch/in-flight.ts";
 
 export interface JudgementParts {
   readonly config: Config;
@@ -26,10 +27,12 @@ export interface JudgementParts {
   readonly detect: Detect;
   readonly store: Store;
   readonly keys: RedactionKeys;
+  /** Marks whose work is being done. */
+  readonly working?: Working;
 }
 
 export function createJudgement(parts: JudgementParts): Judgement {
-  const { config, policy, detect, store, limits, keys } = parts;
+  const { config, policy, detect, store, limits, keys, working = () => (work) => work() } = parts;
   const moment = createMoment(config.time_zone);
   const writer = compileInput(policy.reads);
   const options = ({ exchange }: Transaction): InputOptions => {
@@ -52,6 +55,7 @@ export function createJudgement(parts: JudgementParts): Judgement {
         store,
         limits,
         keys,
+        marked: working(transaction.exchange.flow),
         decideItem: (known, item) =>
           policy.decide(writer.item(transaction, known, item, itemOptions), context(transaction, "list_item", item.target)),
       };

@@ -34,13 +34,13 @@ export async function carry(stages: Stages, call: Call): Promise<void> {
 async function convey(stages: Stages, call: Call): Promise<void> {
   const { admission, conversation, exits } = stages;
   const caller = await admission.admit(call);
-  if (!caller.ok) return exits.refuse(call, caller.failure);
+  if (!caller.ok) return exits.refuse(call, caller.failure, caller.failure.caller);
   if (call.method !== "POST") {
     const exchange = await admission.open(call, caller.value);
     if (!exchange.ok) return exits.refuse(call, exchange.failure, caller.value);
     return relay(stages, { call, exchange: exchange.value, asked: undefined }, await stages.forward(call, exchange.value));
   }
-  const message = await readMessage(call.body, stages.limits);
+  const message = await readMessage(call.body, stages.limits, stages.working(caller.value.flow));
   if (!message.ok) return exits.refuse(call, message.failure, caller.value);
   const exchange = await admission.identify(call, caller.value, message.value);
   if (!exchange.ok) return exits.refuse(call, exchange.failure, caller.value, message.value);
@@ -49,8 +49,9 @@ async function convey(stages: Stages, call: Call): Promise<void> {
   const outcome = await screen(stages, transaction);
   const bytes = outcome.bytes ?? errorInPlaceOfAnswer(transaction, outcome);
   if (bytes === undefined) return exits.deny(call, transaction, outcome);
-  const asked = conversation.passed(transaction);
-  return relay(stages, { call, exchange: exchange.value, asked }, await stages.forward(call, exchange.value, { transaction, bytes }));
+  const hop = { call, exchange: exchange.value, asked: conversation.passed(transaction) };
+  const relayed = stages.forward(call, exchange.value, { transaction, bytes }).then((answer) => relay(stages, hop, answer));
+  return relayed.finally(() => stages.recorder.ended(transaction));
 }
 
 /** Takes the server's answer back to the client. */
@@ -65,7 +66,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
     case "refusal":
       return exits.fault(hop, { code: "ERR_UPSTREAM_REFUSED", detail: `status ${status}` }, answer.value);
     case "json": {
-      const message = await readMessage(body, stages.limits);
+      const message = await readMessage(body, stages.limits, stages.working(hop.exchange.flow));
       if (!message.ok) return exits.fault(hop, message.failure, answer.value);
       if (message.value.method !== undefined)
         return exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: "a call where an answer is due" }, answer.value);
@@ -94,7 +95,7 @@ async function deliverEvent(stages: Stages, hop: Hop, event: SseEvent): Promise<
   const clean = changes === undefined ? event.raw : rebuild(event, changes);
   if (event.data === undefined || event.data.length === 0) return clean;
   const withheld = changes?.dropId === true ? NOTHING : withoutData(event);
-  const message = readEvent(event.name, event.data, stages.limits);
+  const message = readEvent(event.name, event.data, stages.limits, stages.working(hop.exchange.flow));
   if (!message.ok) {
     stages.exits.unreadable(hop, message.failure);
     return withheld;
@@ -118,19 +119,19 @@ async function deliver(stages: Stages, hop: Hop, message: Message): Promise<Buff
 
 /** Judges one message: the same for requests, answers, notifications and every event, in both directions. Never throws. */
 export async function screen(stages: Screening, transaction: Transaction): Promise<Outcome> {
-  const started = stages.recorder.ticks();
+  const entry = stages.recorder.enter(transaction);
   let outcome: Outcome;
   try {
-    outcome = await within(stages.judgeMs, judge(stages, transaction));
+    outcome = entry.refusal === undefined ? await within(stages.judgeMs, judge(stages, transaction)) : withheld(transaction, entry.refusal);
   } catch (fault) {
     outcome = withheld(transaction, failureOf(fault));
   }
-  return stages.recorder.message(transaction, outcome, started);
+  return stages.recorder.message(entry, outcome);
 }
 
 async function judge(stages: Screening, transaction: Transaction): Promise<Outcome> {
-  const { kind } = transaction.message;
-  if ((kind === "result" || kind === "error") && transaction.answers === undefined) return withheld(transaction, { code: "ERR_UNASKED" });
+  const { message, answers } = transaction;
+  if (message.method === undefined && answers === undefined) return withheld(transaction, { code: "ERR_UNASKED" });
   const judgement = stages.judgement();
   const findings = await judgement.detect(transaction);
   const facts = await judgement.enrich(transaction, findings);

@@ -2,7 +2,6 @@
  * What the pipeline is made of, as one table. The composition root fills it in; tests break one entry at a time.
  * Must hold no logic but the guard that turns a stage's fault into a denial.
  */
-import type { Recorder } from "./audit/recorder.ts";
 import type { Config } from "./config/config.ts";
 import type { Findings } from "./detect/detector.ts";
 import type { Facts } from "./enrich/enrich.ts";
@@ -17,6 +16,7 @@ import type { Conversation } from "./state/conversation.ts";
 import type { Exchange, Outcome, Transaction } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import type { Leaving } from "./upstream/forward.ts";
+import type { Working } from "./watch/in-flight.ts";
 
 /** The four stages that judge one message. Each may throw: then the message is denied with the stage's own code. */
 export interface Judgement {
@@ -24,6 +24,18 @@ export interface Judgement {
   enrich(transaction: Transaction, findings: Findings): Promise<Facts>;
   decide(transaction: Transaction, facts: Facts, findings: Findings): Promise<Decision>;
   enforce(transaction: Transaction, facts: Facts, findings: Findings, decision: Decision): Promise<Outcome>;
+}
+
+/** Puts every message on record: what it is before it is judged, what became of it after that and before it leaves. */
+export interface Recording {
+  enter(transaction: Transaction): Entering;
+  message(entry: Entering, outcome: Outcome): Outcome;
+}
+
+/** `refusal`: why the message is not to be judged at all. */
+export interface Entering {
+  readonly transaction: Transaction;
+  readonly refusal: Failure | undefined;
 }
 
 /** What judging a message needs: also all that `sluice judge` has. */
@@ -34,7 +46,7 @@ export interface Screening {
   readonly judgement: () => Judgement;
   /** Longest time that judging one message may take, in milliseconds. */
   readonly judgeMs: number;
-  readonly recorder: Pick<Recorder, "message" | "ticks">;
+  readonly recorder: Recording;
 }
 
 /** What carrying it needs besides. */
@@ -42,6 +54,9 @@ export interface Stages extends Screening {
   readonly maxEventBytes: number;
   readonly admission: Admission;
   readonly exits: Exits;
+  readonly recorder: Recording & { ended(transaction: Transaction): void };
+  /** Marks whose work is being done. */
+  readonly working: Working;
   /** Sends a message that may leave (none for GET and DELETE) to the call's server. */
   forward(call: Call, exchange: Exchange, leaving?: Leaving): Promise<Result<Answer>>;
 }
@@ -52,14 +67,19 @@ const CODES = { detect: "ERR_DETECT", enrich: "ERR_STAGE", decide: "ERR_POLICY_F
 >;
 
 /**
- * The same stages, each held to answer something of the right shape. A stage that throws or answers garbage throws a `Fault` with its
+ * The same stages, each marked as the work of its flow, and held to answer something of the right shape. A stage that throws or answers garbage throws a `Fault` with its
  * code, and nothing of what it threw. `within` holds all of them together to a time.
  */
-export function guarded(judgement: Judgement): Judgement {
-  const run = async <T>(stage: keyof Judgement, sound: (value: T) => boolean, work: () => Promise<T>): Promise<T> => {
+export function guarded(judgement: Judgement, working: Working = () => (work) => work()): Judgement {
+  const run = async <T>(
+    stage: keyof Judgement,
+    { exchange }: Transaction,
+    sound: (value: T) => boolean,
+    work: () => Promise<T>,
+  ): Promise<T> => {
     let value: T;
     try {
-      value = await work();
+      value = await working(exchange.flow)(work);
     } catch (fault) {
       throw new Fault(fault instanceof Fault ? fault.failure : { code: CODES[stage], detail: `${stage}: ${faultName(fault)}` });
     }
@@ -67,12 +87,13 @@ export function guarded(judgement: Judgement): Judgement {
     return value;
   };
   return {
-    detect: (transaction) => run("detect", isFindings, () => judgement.detect(transaction)),
-    enrich: (transaction, findings) => run("enrich", isFacts, () => judgement.enrich(transaction, findings)),
-    decide: (transaction, facts, findings) => run("decide", isDecision, () => judgement.decide(transaction, facts, findings)),
+    detect: (transaction) => run("detect", transaction, isFindings, () => judgement.detect(transaction)),
+    enrich: (transaction, findings) => run("enrich", transaction, isFacts, () => judgement.enrich(transaction, findings)),
+    decide: (transaction, facts, findings) => run("decide", transaction, isDecision, () => judgement.decide(transaction, facts, findings)),
     enforce: (transaction, facts, findings, decision) =>
       run(
         "enforce",
+        transaction,
         (outcome) => isOutcome(outcome, transaction, decision),
         () => judgement.enforce(transaction, facts, findings, decision),
       ),

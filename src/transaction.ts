@@ -22,6 +22,8 @@ export interface Exchange {
   readonly server: ServerConfig;
   readonly principal: PrincipalFacts;
   readonly ip: string;
+  /** Whose work it is (`flowOf`): what state, limits and blame go by. */
+  readonly flow: string;
   readonly userAgent: string | undefined;
   /** `Mcp-Session-Id`, legacy only. */
   readonly session: string | undefined;

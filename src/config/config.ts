@@ -66,7 +66,7 @@ export interface PolicyConfig {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** All sizes in bytes, all times in milliseconds. */
+/** All sizes in bytes, all times in milliseconds but those whose name ends in `_s`. */
 export interface Limits {
   /** One message: a request body, a JSON answer. */
   readonly body: number;
@@ -87,6 +87,10 @@ export interface Limits {
   /** Between two bytes of a stream; 0 = none. */
   readonly idle_ms: number;
   readonly connect_ms: number;
+  /** How long a worker may stand still. */
+  readonly stall_ms: number;
+  /** How long a caller is refused that ended a worker twice; in seconds. */
+  readonly quarantine_s: number;
   readonly connections: number;
   /** Calls under way at a time, of all servers together. */
   readonly in_flight: number;

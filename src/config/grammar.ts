@@ -8,6 +8,8 @@ import { z } from "zod";
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 const TIME_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const SECOND_UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
+const EXAMPLES = { size: "4MiB or 4194304", duration: "30s or 30000", "number of seconds": "5m or 300" } as const;
 
 /** 4194304 → `4MiB`: the largest unit that divides the number. */
 function inUnits(value: number, units: Readonly<Record<string, number>>): string {
@@ -17,11 +19,10 @@ function inUnits(value: number, units: Readonly<Record<string, number>>): string
 }
 
 /** A number of the smallest unit, or `<number><unit>`; between `min` and `max`, else `fallback` when nothing is written. */
-function quantity(what: string, units: Readonly<Record<string, number>>, fallback: string, min: number, max: number) {
+function quantity(what: keyof typeof EXAMPLES, units: Readonly<Record<string, number>>, fallback: string, min: number, max: number) {
   const names = Object.keys(units);
   const pattern = new RegExp(`^(\\d{1,15})(${names.join("|")})$`, "u");
-  const example = what === "size" ? "4MiB or 4194304" : "30s or 30000";
-  const error = `expected a ${what} such as ${example}; units: ${names.join(", ")}`;
+  const error = `expected a ${what} such as ${EXAMPLES[what]}; units: ${names.join(", ")}`;
   return z
     .union([z.int({ error }).nonnegative({ error }), z.string().regex(pattern, { error })], { error })
     .transform((written) => {
@@ -43,6 +44,9 @@ export const size = (fallback: string, min: number, max: number) => quantity("si
 
 /** Milliseconds. */
 export const duration = (fallback: string, min: number, max: number) => quantity("duration", TIME_UNITS, fallback, min, max);
+
+/** Seconds: for keys whose name ends in `_s`. */
+export const seconds = (fallback: string, min: number, max: number) => quantity("number of seconds", SECOND_UNITS, fallback, min, max);
 
 export const count = (fallback: number, min: number, max: number) =>
   z

@@ -4,7 +4,7 @@
  * Must not look at more than one value at a time: what depends on two keys, on files or on the environment is in checks.ts.
  */
 import { z } from "zod";
-import { count, duration, listenAddress, moment, size } from "./grammar.ts";
+import { count, duration, listenAddress, moment, seconds, size } from "./grammar.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -113,6 +113,10 @@ const limits = z.strictObject({
   body_ms: duration("30s", 100, 60 * MINUTE).describe("Time for a whole request body."),
   idle_ms: duration("0ms", 0, 24 * 60 * MINUTE).describe("Time between two bytes of a stream; 0: no limit."),
   connect_ms: duration("10s", 100, 2 * MINUTE).describe("Time to connect to a server, and to wait for a free connection to it."),
+  stall_ms: duration("1500ms", 200, 10 * MINUTE).describe(
+    "How long a worker may stand still before it is ended and replaced. Nothing of the message that it stood at is forwarded.",
+  ),
+  quarantine_s: seconds("5m", 1, 24 * 3600).describe("How long a caller is refused whose messages ended a worker twice."),
   connections: count(256, 1, 65_536).describe("Calls that may be under way with one server; of streams, four times as many."),
   in_flight: count(2000, 1, 1_000_000).describe(
     "Calls under way at a time with all servers together, open streams apart. More are answered 503 before their body is read.",
@@ -153,7 +157,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe("The audit log."),
-  limits: limits.prefault({}).describe("Bounds. Sizes in bytes or as `4MiB`, times in milliseconds or as `30s`."),
+  limits: limits.prefault({}).describe("Bounds. Sizes in bytes or as `4MiB`, times in milliseconds (`_s`: seconds) or as `30s`."),
   log: z
     .strictObject({
       level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info").describe("What goes to standard error."),

@@ -3,7 +3,7 @@
  * must not decide, and returns bytes only where the decision lets the message pass.
  */
 import type { Findings } from "../detect/detector.ts";
-import { flowOf, type Facts } from "../enrich/enrich.ts";
+import type { Facts } from "../enrich/enrich.ts";
 import type { ErrorCode, Failure } from "../errors.ts";
 import { paramHeadersStillTrue } from "../mcp/headers.ts";
 import { readWholeMessage } from "../mcp/read-message.ts";
@@ -51,17 +51,17 @@ export async function conclude(
     decision,
     detect: enforcer.detect,
     limits: enforcer.limits,
-    ordinals: (values) => enforcer.store.ordinals(flowOf(transaction.exchange), values),
+    ordinals: (values) => enforcer.store.ordinals(transaction.exchange.flow, values),
     keys: enforcer.keys,
   };
-  const enforced = await enforce(work);
+  const enforced = await enforcer.marked(() => enforce(work));
   if (!enforced.ok) return failed(passed, enforced.failure);
   const untrue = paramHeadersFault(enforcer, transaction, enforced.value);
   if (untrue !== undefined) return failed(passed, untrue);
   const filtered = await filterList(enforcer, transaction, facts, work, enforced.value);
   if (!filtered.ok) return failed(passed, filtered.failure);
 
-  if (decision.labels.length > 0) await enforcer.store.addLabels(flowOf(transaction.exchange), decision.labels);
+  if (decision.labels.length > 0) await enforcer.store.addLabels(transaction.exchange.flow, decision.labels);
   return {
     ...passed,
     effect: join(decision.effect, filtered.value.effect),
@@ -104,7 +104,7 @@ async function consumeLimits(
   decision: Decision,
 ): Promise<{ rules: string[]; retryAfter: number } | undefined> {
   if (decision.limits.length === 0 || facts.phase === "response") return undefined;
-  const consumed = await store.consume(decision.limits, flowOf(transaction.exchange));
+  const consumed = await store.consume(decision.limits, transaction.exchange.flow);
   if (consumed.granted) return undefined;
   const rules = decision.limits.filter((limit) => limit.key === consumed.key).map((limit) => limit.rule);
   return { rules, retryAfter: Math.max(1, Math.ceil(consumed.retry_after_s)) };

@@ -24,6 +24,8 @@ export interface Enforcer {
   readonly store: Store;
   readonly limits: JsonLimits;
   readonly keys: RedactionKeys;
+  /** Does work, up to its first wait, that is then known to be this message's. */
+  readonly marked: <T>(work: () => T) => T;
   /** Judges one entry of a list. */
   readonly decideItem: (facts: Facts, item: ListItem) => Decision;
 }
@@ -46,7 +48,8 @@ export async function filterList(
   const unchanged = ok<Filtered>({ bytes, effect: "allow", list: undefined });
   const list = transaction.message.kind === "result" && facts.method !== undefined ? listOf(facts.method) : undefined;
   if (list === undefined) return unchanged;
-  const view = viewOf(enforcer, facts, work, bytes);
+  const { marked } = enforcer;
+  const view = marked(() => viewOf(enforcer, facts, work, bytes));
   if (!view.ok) return view;
   const { document } = view.value;
   const result = document.member(0, "result");
@@ -65,9 +68,13 @@ export async function filterList(
     await turn.end();
     const target = entryTarget(document, node, list);
     const decision =
-      target === undefined ? undefined : enforcer.decideItem(facts, { ...items(index), document, node, method: list.use, target });
+      target === undefined
+        ? undefined
+        : marked(() => enforcer.decideItem(facts, { ...items(index), document, node, method: list.use, target }));
     const item =
-      decision === undefined ? undefined : await enforceItem({ ...work, document, base: node, findings: view.value.findings, decision });
+      decision === undefined
+        ? undefined
+        : await marked(() => enforceItem({ ...work, document, base: node, findings: view.value.findings, decision }));
     if (target !== undefined && item?.ok === true) {
       edits.push(...item.value);
       definitions.set(targetKey(target), document.raw(node));

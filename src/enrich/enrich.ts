@@ -33,7 +33,7 @@ export interface Facts {
  * A flow: one principal's work, across servers. Anonymous callers are told apart by their address; this machine's many loopback addresses
  * are one, and so are the addresses of an IPv6 network, which any host in it can choose among.
  */
-export function flowOf({ principal, ip }: Exchange): string {
+export function flowOf({ principal, ip }: Pick<Exchange, "principal" | "ip">): string {
   return principal.method === "anonymous" ? `\u0000${networkOf(ip)}` : principal.id;
 }
 
@@ -62,9 +62,10 @@ export async function enrich(transaction: Transaction, findings: Findings, store
   const answer = message.kind === "result" || message.kind === "error";
   const target = answer ? (answers?.message === undefined ? undefined : targetOf(answers.message)) : targetOf(message);
   const defined = target === undefined ? undefined : { catalogue: catalogueOf(exchange), key: targetKey(target) };
-  const { labels, counters, definition } = await store.facts(flowOf(exchange), defined);
   const urls = findings.noUrls === true ? NO_URLS : findUrls(message.document, FACTS_CAP);
   const destinations = destinationsOf(transaction, findings.list, urls.list);
+  // Last: what is done before the first wait is known to be this flow's work.
+  const { labels, counters, definition } = await store.facts(exchange.flow, defined);
   return {
     phase: answer ? "response" : message.kind === "request" ? "request" : "notification",
     method: answer ? answers?.method : message.method,

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { Recorder } from "../audit/recorder.ts";
 import type { Authenticator, CredentialHeader } from "../authn/authenticator.ts";
+import { flowOf } from "../enrich/enrich.ts";
 import { type Failure, fail, ok, type Result } from "../errors.ts";
 import { headerFault, isParam, mirroredFault, paramHeadersStillTrue } from "../mcp/headers.ts";
 import { methodFault } from "../mcp/methods.ts";
@@ -13,20 +14,29 @@ import { type Standing, standingOf, standingWithoutBody } from "../mcp/revisions
 import type { PrincipalFacts } from "../policy/input.ts";
 import type { Store } from "../state/store.ts";
 import { decisionIds, type Exchange } from "../transaction.ts";
+import type { Quarantine } from "../watch/quarantine.ts";
 import type { Call } from "./call.ts";
 import type { HostRules } from "./host-rules.ts";
 
 export interface Caller {
   readonly exchangeId: string;
   readonly principal: PrincipalFacts;
+  /** Whose work this is: see `flowOf`. */
+  readonly flow: string;
   /** Headers that held Sluice's own credential and must never be forwarded. */
   readonly consumed: readonly CredentialHeader[];
+}
+
+/** Why a request may not be looked at, and whose it is where that is known. */
+export interface NotAdmitted extends Failure {
+  readonly caller?: Caller;
 }
 
 export interface AdmissionParts {
   readonly authenticator: Authenticator;
   readonly hosts: HostRules;
   readonly store: Store;
+  readonly quarantine: Quarantine;
   readonly recorder: Recorder;
   readonly clock: () => number;
 }
@@ -47,8 +57,8 @@ export class Admission {
   }
 
   /** Before anything of the body is read. */
-  async admit(call: Call): Promise<Result<Caller>> {
-    const { authenticator, hosts, clock } = this.#parts;
+  async admit(call: Call): Promise<Result<Caller, NotAdmitted>> {
+    const { authenticator, hosts, quarantine, clock } = this.#parts;
     const { request, server } = call;
     const header = headerFault(request.rawHeaders);
     if (header !== undefined) return fail(header);
@@ -56,10 +66,14 @@ export class Admission {
     if (!place.ok) return place;
     const authenticated = await authenticator.authenticate({ headers: request.headers, socket: call.socket }, clock());
     if (!authenticated.ok) return authenticated;
+    const flow = flowOf({ principal: authenticated.value.principal, ip: call.ip });
+    const caller: Caller = { exchangeId: randomUUID(), ...authenticated.value, flow };
+    const retryAfter = quarantine.left(flow);
+    if (retryAfter !== undefined) return fail({ code: "ERR_QUARANTINED", retryAfter, caller });
     if (server.disabled) return fail({ code: "ERR_SERVER_DISABLED" });
     const shape = checkShape(call);
     if (shape !== undefined) return fail(shape);
-    return ok({ exchangeId: randomUUID(), ...authenticated.value });
+    return ok(caller);
   }
 
   /** A GET or DELETE: no message to judge, but an exchange to account for. */
@@ -105,6 +119,7 @@ export class Admission {
       server: call.server,
       principal: caller.principal,
       ip: call.ip,
+      flow: caller.flow,
       userAgent: headers["user-agent"],
       session,
       era: standing.era,

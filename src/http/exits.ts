@@ -41,7 +41,10 @@ export class Exits {
     const exchangeId = caller?.exchangeId ?? randomUUID();
     this.#parts.recorder.refused({ exchangeId, server: call.server.name, principal, ip: call.ip, httpMethod: call.method }, failure);
     const data = failure.code === "ERR_REVISION" ? unsupportedRevision(call.request.rawHeaders, message) : {};
-    call.reply.refuse(failure.code, message?.kind === "request" ? message.id : undefined, { ...data, decision_id: exchangeId });
+    const { code, retryAfter } = failure;
+    const [later, headers] = retryAfter === undefined ? [{}, []] : [{ retry_after_s: retryAfter }, ["retry-after", String(retryAfter)]];
+    const id = message?.kind === "request" ? message.id : undefined;
+    call.reply.refuse(code, id, { ...data, decision_id: exchangeId, ...later }, undefined, headers);
   }
 
   /** A client's message was judged and may not pass. */

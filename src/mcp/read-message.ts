@@ -6,15 +6,19 @@ import type { Body } from "./body.ts";
 import { JsonReader, type JsonLimits } from "./json.ts";
 import { parseMessage, type Message } from "./message.ts";
 
+/** Does the work of reading, which is marked as somebody's by whoever knows whose it is. */
+type Doing = <T>(work: () => T) => T;
+const doing: Doing = (work) => work();
+
 /** Reads a body that arrives in chunks; stops at the first byte that cannot be accepted. A body that breaks off is a failure, not a throw. */
-export async function readMessage(body: Body, limits: JsonLimits): Promise<Result<Message>> {
+export async function readMessage(body: Body, limits: JsonLimits, marked: Doing = doing): Promise<Result<Message>> {
   const reader = new JsonReader(limits);
   try {
-    await body.each((chunk) => reader.push(chunk) === undefined);
+    await body.each((chunk) => marked(() => reader.push(chunk) === undefined));
   } catch (fault) {
     return fail(fault instanceof Fault ? fault.failure : { code: "ERR_CLIENT_GONE" });
   }
-  return finish(reader);
+  return marked(() => finish(reader));
 }
 
 /** Reads a message that is there as a whole. */
@@ -25,9 +29,9 @@ export function readWholeMessage(bytes: Uint8Array, limits: JsonLimits): Result<
 }
 
 /** Reads the data of a server-sent event. Clients take unnamed events and those named `message` for messages; no other may carry one. */
-export function readEvent(name: string | undefined, data: Buffer, limits: JsonLimits): Result<Message> {
+export function readEvent(name: string | undefined, data: Buffer, limits: JsonLimits, marked: Doing = doing): Result<Message> {
   if (name !== undefined && name !== "message") return fail({ code: "ERR_MESSAGE", detail: "an event of an unknown name" });
-  return readWholeMessage(data, limits);
+  return marked(() => readWholeMessage(data, limits));
 }
 
 function finish(reader: JsonReader): Result<Message> {

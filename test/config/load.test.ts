@@ -44,6 +44,8 @@ test("fills in every default for the smallest file", async () => {
       body_ms: 30_000,
       idle_ms: 0,
       connect_ms: 10_000,
+      stall_ms: 1500,
+      quarantine_s: 300,
       connections: 256,
       in_flight: 2000,
       buffered: 134_217_728,

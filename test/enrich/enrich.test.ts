@@ -23,6 +23,7 @@ function exchange({ id = "anonymous", method = "anonymous", ip = "10.0.0.1", ser
     },
     principal: { id, method, scopes: [], groups: [], claims: {} } as Exchange["principal"],
     ip,
+    flow: flowOf({ principal: { id, method, scopes: [], groups: [], claims: {} } as Exchange["principal"], ip }),
     userAgent: undefined,
     session: undefined,
     era: "legacy",
@@ -32,7 +33,7 @@ function exchange({ id = "anonymous", method = "anonymous", ip = "10.0.0.1", ser
     headers: {},
   };
 }
-const flow = (who: Who): string => flowOf(exchange(who));
+const flow = (who: Who): string => exchange(who).flow;
 
 describe("a flow", () => {
   test("is one principal's, wherever it calls from and whichever server it calls", () => {

@@ -1,0 +1,93 @@
+/** An event loop that stands still: what was under way is on record once, nothing of it leaves, and the process ends. Real processes. */
+import { afterEach, describe, expect, test } from "vitest";
+import { send } from "../support/post.ts";
+import { json } from "../support/upstream.ts";
+import { call, openStage, type Stage, STALLING } from "./stage.ts";
+
+const OK = '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}';
+const LIMITS = "{stall_ms: 800}";
+let stage: Stage;
+afterEach(() => stage.close());
+
+/** Resolves when something has come true. */
+async function until(true_: () => boolean): Promise<void> {
+  while (!true_()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** A stalled call beside one that its server is slow to answer; resolves when the supervisor has been told. */
+async function stall(): Promise<{ slow: Promise<unknown>; stalled: Promise<unknown> }> {
+  stage.upstream.answer(() => {});
+  const slow = send(stage.url, { body: call('{"a":1}') }).catch((fault: unknown) => fault);
+  await until(() => stage.upstream.received.length === 1);
+  const stalled = send(stage.url, { body: STALLING }).catch((fault: unknown) => fault);
+  return { slow, stalled };
+}
+
+describe("a message that takes the policy for ever", () => {
+  test("is recorded as stalled and never sent; what its server still had is recorded as interrupted; each once", async () => {
+    stage = await openStage(LIMITS, { supervised: false });
+    const { slow, stalled } = await stall();
+    expect(await stage.ended).toEqual({ code: null, signal: "SIGKILL" });
+    expect(await slow).toBeInstanceOf(Error);
+    expect(await stalled).toBeInstanceOf(Error);
+    expect(stage.upstream.received).toHaveLength(1);
+    const records = stage.records();
+    expect(records.map(({ kind, effect, reason, rpc_id }) => [kind, effect, reason, rpc_id])).toEqual([
+      ["message", "allow", undefined, 1],
+      ["synthetic", "error", "ERR_INTERRUPTED", undefined],
+      ["message", "error", "ERR_STALLED", 7],
+    ]);
+    const [request, interrupted, last] = records;
+    expect(interrupted).toMatchObject({ exchange_id: request?.exchange_id, direction: "server_to_client", method: "tools/call" });
+    expect(last).toMatchObject({ server: "one", target: { kind: "tool", name: "echo" }, bytes_in: STALLING.length, bytes_out: 0 });
+    expect(new Set(records.map(({ decision_id }) => decision_id)).size).toBe(3);
+  });
+
+  test("is told to the supervisor with the name of its flow, and the process waits, doing nothing, until it is ended", async () => {
+    stage = await openStage(LIMITS);
+    await stall();
+    await until(() => stage.told.some(({ kind }) => kind === "stalled"));
+    expect(stage.told).toEqual([
+      { kind: "suspect", principals: ["\u0000loopback"] },
+      { kind: "stalled", principals: ["\u0000loopback"], judging: 1, forwarded: 1 },
+    ]);
+    // The policy gives an answer in the end: longer than it takes, the process is still there and says nothing.
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    expect(stage.process.exitCode ?? stage.process.signalCode).toBeNull();
+    expect(stage.upstream.received).toHaveLength(1);
+    expect(stage.records()).toHaveLength(3);
+    stage.process.kill("SIGKILL");
+    expect(await stage.ended).toEqual({ code: null, signal: "SIGKILL" });
+    expect(stage.records()).toHaveLength(3);
+  });
+});
+
+describe("no stall is", () => {
+  test("a process that was stopped and goes on", async () => {
+    stage = await openStage("{stall_ms: 400}");
+    stage.upstream.answer(json(OK));
+    stage.process.kill("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    stage.process.kill("SIGCONT");
+    const answer = await send(stage.url, { body: call("{}") });
+    expect(answer.body.toString()).toBe(OK);
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    expect(stage.told.filter(({ kind }) => kind === "stalled")).toEqual([]);
+    expect(stage.process.exitCode ?? stage.process.signalCode).toBeNull();
+  });
+
+  test("work that takes less time than the limit", async () => {
+    stage = await openStage("{stall_ms: 5s}");
+    stage.upstream.answer(json(OK));
+    await stage.order({ busy: 1000 });
+    expect((await send(stage.url, { body: call("{}") })).body.toString()).toBe(OK);
+    expect(stage.told).toEqual([]);
+  });
+});
+
+test("work that is nobody's ends the process and is blamed on nobody", async () => {
+  stage = await openStage("{stall_ms: 400}");
+  void stage.order({ busy: 60_000 });
+  await until(() => stage.told.length > 0);
+  expect(stage.told).toEqual([{ kind: "stalled", principals: [], judging: 0, forwarded: 0 }]);
+});
