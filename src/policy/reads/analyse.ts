@@ -303,11 +303,11 @@ class Walk {
         reached(this.#held(first), (place) => place.each(stmt), stmt);
         return NOTHING;
       case "neq":
-        if (first !== undefined && second !== undefined && args.length === 2) {
-          this.#compare(first, second, stmt);
-          return NOTHING;
-        }
-        break;
+        if (first === undefined || second === undefined || args.length !== 2) break;
+        if (isEmptyLiteral(first, before())) reached(this.#held(second), (place) => place.each(stmt), stmt);
+        else if (isEmptyLiteral(second, before())) reached(this.#held(first), (place) => place.each(stmt), stmt);
+        else this.#compare(first, second, stmt);
+        return NOTHING;
       case "object.get": {
         const path = second === undefined || args.length !== 3 ? undefined : this.#constantPath(second, before());
         if (path === undefined || path.length === 0) break;
@@ -354,6 +354,8 @@ class Walk {
   }
 }
 
+const MAKES_EMPTY = new Set(["MakeArrayStmt", "MakeObjectStmt", "MakeSetStmt"]);
+
 /** Statements that a literal in a call is made of. */
 const MAKES_LITERAL = new Set([
   "ArrayAppendStmt",
@@ -366,6 +368,13 @@ const MAKES_LITERAL = new Set([
   "ObjectInsertStmt",
   "SetAddStmt",
 ]);
+
+/** Whether this is `[]`, `{}` or `set()`, written in the call: its statement is the last one before that has to do with the variable. */
+function isEmptyLiteral(operand: Operand, before: readonly Stmt[]): boolean {
+  if (operand.type !== "local") return false;
+  const last = before.at(-1);
+  return last !== undefined && MAKES_EMPTY.has(last.type) && last.stmt["target"] === operand.value;
+}
 
 function calleeOf(func: PlanFunction): Callee {
   return { func, params: new Map(), returns: NOTHING, callers: new Set(), carried: new Map() };

@@ -24,7 +24,7 @@ test("small policies read these places", async () => {
       "arithmetic": "input.k.n input.n",
       "builtins": "input.a input.b input.c input.n input.obj input.text",
       "collections": "input.a input.b[_] input.c input.flag input.list input.n input.obj",
-      "comparisons": "input.a input.b input.list[_] input.n input.obj[_] input.text",
+      "comparisons": "input.a input.b input.c[_] input.k[_] input.list[_] input.n input.obj[_] input.text",
       "comprehensions": "input.list[_].a input.list[_].b input.list[_].c input.n input.obj[_].a",
       "conflict": "input.a input.b input.n input.obj.a input.obj.b",
       "defaults": "input.a.b input.flag input.n",

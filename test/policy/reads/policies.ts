@@ -11,6 +11,9 @@ out contains "two parts" if input.a == input.b
 out contains "object" if input.a == {"a": 1}
 out contains "empty object" if input.obj == {}
 out contains "empty list" if input.list == []
+out contains "not empty" if input.c != {}
+out contains "not empty on the left" if [] != input.k
+out contains "not this" if input.b != [1]
 out contains "null" if input.a == null
 out contains "order" if input.a < input.b
 `,
