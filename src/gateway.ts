@@ -31,6 +31,7 @@ import { Conversation } from "./state/conversation.ts";
 import { MemoryStore } from "./state/memory.ts";
 import type { Store } from "./state/store.ts";
 import type { Exchange } from "./transaction.ts";
+import { endOnFault } from "./watch/crash.ts";
 import { InFlight } from "./watch/in-flight.ts";
 import { Quarantine, type Quarantined } from "./watch/quarantine.ts";
 import { startWatchdog } from "./watch/watchdog.ts";
@@ -82,7 +83,7 @@ export interface GatewayOptions extends PolicyDeps {
   /** What `/readyz` says besides. */
   readonly standing?: () => string | undefined;
   /**
-   * Ends the process when its event loop stands still for `limits.stall_ms`; absent: nobody watches. `report`: descriptor of a pipe to a
+   * Ends the process when its event loop stands still for `limits.stall_ms` or on a fault of its own; absent: nobody watches. `report`: descriptor of a pipe to a
    * supervisor, which is told and ends the process once a replacement listens.
    */
   readonly watchdog?: { readonly report?: number };
@@ -202,10 +203,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     };
   };
   prepare(config, loaded.value).commit();
-  const watchdog =
-    options.watchdog === undefined
-      ? undefined
-      : startWatchdog(lasting.inFlight, { audit: config.audit.file, report: options.watchdog.report, log });
+  const unwatch = options.watchdog === undefined ? undefined : watch(lasting, config.audit.file, options.watchdog.report);
   const host = config.listen.host.includes(":") ? `[${config.listen.host}]` : config.listen.host;
 
   return ok({
@@ -240,10 +238,20 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       load.stop();
       await closeServer(server, graceMs);
       await current?.forwarder.close();
-      await watchdog?.stop();
+      await unwatch?.();
       lasting.sink.close();
     },
   });
+}
+
+/** Ends the process when it stands still or breaks down, with what was under way on record. Answers how to stop doing so. */
+function watch({ inFlight, sink, log }: Lasting, audit: string, report: number | undefined): () => Promise<void> {
+  const watchdog = startWatchdog(inFlight, { audit, report, log });
+  const letGo = endOnFault(inFlight, sink, log);
+  return async () => {
+    letGo();
+    await watchdog.stop();
+  };
 }
 
 /** Builds the stages for one configuration and policy. */

@@ -6,7 +6,7 @@ import { refrozen } from "../config/freeze.ts";
 import type { Problem } from "../config/problem.ts";
 import { type Gateway, type Prepared, startGateway } from "../gateway.ts";
 import type { Channel } from "./channel.ts";
-import { LISTEN_FD, type Standing, type ToSupervisor, type ToWorker } from "./messages.ts";
+import { WATCHDOG_FD, LISTEN_FD, type Standing, type ToSupervisor, type ToWorker } from "./messages.ts";
 import { processChannel } from "./process-channel.ts";
 
 /** How often the supervisor is told what was counted: what a worker counted after that is lost when it is killed. */
@@ -64,6 +64,7 @@ class ServingWorker {
         this.#gateway?.reopenAudit();
         return;
       case "quarantine":
+        this.#gateway?.quarantine(order.principals);
         return;
       case "drain":
         await this.#gateway?.close(order.ms);
@@ -73,16 +74,18 @@ class ServingWorker {
     }
   }
 
-  async #start({ generation: { config, bundle }, hmac }: Extract<ToWorker, { kind: "start" }>): Promise<void> {
+  async #start({ generation: { config, bundle }, hmac, quarantined }: Extract<ToWorker, { kind: "start" }>): Promise<void> {
     const started = await startGateway(refrozen(config), {
       bundle,
       keys: { hmac: Buffer.from(hmac) },
+      watchdog: { report: WATCHDOG_FD },
       listenFd: LISTEN_FD,
       scrape: () => this.#scrape(),
       standing: () => describe(this.#standing),
     });
     if (!started.ok) return this.#failed(started.failure);
     this.#gateway = started.value;
+    this.#gateway.quarantine(quarantined);
     setInterval(() => void this.#measure(), METRICS_MS).unref();
     await this.#say({ kind: "ready", url: started.value.url });
   }

@@ -267,7 +267,7 @@ export class Supervisor {
   }
 
   #blame(suspects: readonly string[]): void {
-    const seconds = 300;
+    const seconds = this.#generation?.config.limits.quarantine_s ?? 0;
     const principals = this.#strikes.strike(suspects, now(), seconds * 1000);
     if (principals.length === 0) return;
     for (const { worker } of this.#handles) worker.tell({ kind: "quarantine", principals });

@@ -10,7 +10,7 @@ import type { AuditRecord } from "../../src/audit/record.ts";
 import { openUpstream, type ScriptedUpstream } from "../support/upstream.ts";
 
 /** A rule that looks at every triple of an array that comes from traffic: seconds for 500 elements. */
-const SLOW_RULE = `package policies.slow
+export const SLOW_RULE = `package policies.slow
 
 # METADATA
 # title: Three elements of one list that cannot be

@@ -1,11 +1,15 @@
 /** An event loop that stands still: what was under way is on record once, nothing of it leaves, and the process ends. Real processes. */
-import { afterEach, describe, expect, test } from "vitest";
+import { renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { send } from "../support/post.ts";
 import { json } from "../support/upstream.ts";
 import { call, openStage, type Stage, STALLING } from "./stage.ts";
 
 const OK = '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}';
 const LIMITS = "{stall_ms: 800}";
+// Only upper bounds: a process of its own starts slowly on a busy machine.
+vi.setConfig({ testTimeout: 90_000 });
 let stage: Stage;
 afterEach(() => stage.close());
 
@@ -90,4 +94,29 @@ test("work that is nobody's ends the process and is blamed on nobody", async () 
   void stage.order({ busy: 60_000 });
   await until(() => stage.told.length > 0);
   expect(stage.told).toEqual([{ kind: "stalled", principals: [], judging: 0, forwarded: 0 }]);
+});
+
+test("a fault that nobody caught ends the process with what was under way on record, under a code of its own", async () => {
+  stage = await openStage(LIMITS);
+  stage.upstream.answer(() => {});
+  const slow = send(stage.url, { body: call('{"a":1}') }).catch((fault: unknown) => fault);
+  await until(() => stage.upstream.received.length === 1);
+  void stage.order({ crash: true });
+  expect(await stage.ended).toEqual({ code: 1, signal: null });
+  expect(await slow).toBeInstanceOf(Error);
+  expect(stage.records().map(({ kind, effect, reason }) => [kind, effect, reason])).toEqual([
+    ["message", "allow", undefined],
+    ["synthetic", "error", "ERR_CRASHED"],
+  ]);
+  expect(stage.told).toEqual([]);
+});
+
+test("after a rotation the last records are in the new file", async () => {
+  stage = await openStage(LIMITS, { supervised: false });
+  renameSync(join(stage.folder, "audit.jsonl"), join(stage.folder, "old.jsonl"));
+  await stage.order({ reopen: true });
+  await send(stage.url, { body: STALLING }).catch(() => undefined);
+  await stage.ended;
+  expect(stage.records().map(({ reason }) => reason)).toEqual(["ERR_STALLED"]);
+  expect(statSync(join(stage.folder, "audit.jsonl")).mode & 0o777).toBe(0o600);
 });

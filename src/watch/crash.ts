@@ -1,0 +1,26 @@
+/**
+ * The end of a process on a fault of its own: what is under way is put on record, one line says that it happened, and the process ends.
+ * Must not go on: after a fault that nobody caught nothing can be trusted.
+ */
+import type { AuditRecord } from "../audit/record.ts";
+import type { AuditSink } from "../audit/sink.ts";
+import { faultName, type Logger } from "../observe/logger.ts";
+import type { InFlight } from "./in-flight.ts";
+import { lastRecord } from "./last-record.js";
+
+/** Ends the process on the first fault or rejection that nobody caught. Answers how to stop doing so. */
+export function endOnFault(inFlight: InFlight, sink: AuditSink, log: Logger): () => void {
+  const end = (fault: unknown): never => {
+    let unrecorded = 0;
+    inFlight.drain((head, forwarded) => {
+      if (!sink.write(JSON.parse(lastRecord(head, forwarded, "ERR_CRASHED")) as AuditRecord).ok) unrecorded += 1;
+    });
+    log.fatal({ fault: faultName(fault), unrecorded }, "the process ends on a fault of its own");
+    process.exit(1);
+  };
+  // A rejection that nobody handles arrives here too.
+  process.on("uncaughtException", end);
+  return () => {
+    process.off("uncaughtException", end);
+  };
+}
