@@ -4,9 +4,11 @@
  * disk) swallows no other. Plain JavaScript because the watchdog thread loads it too (see src/watch/layout.js).
  * Must not know what a line holds. Throws what the system says.
  */
-import { closeSync, fchmodSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 
 const NEWLINE = 0x0a;
+/** A pipe whose reader is slow refuses the line at once: waiting for it would hold everybody's messages. Files know no such wait. */
+const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 export class LineFile {
   /** @type {number} */ #fd;
@@ -24,7 +26,7 @@ export class LineFile {
    */
   constructor(path, { shared }) {
     this.#shared = shared;
-    this.#fd = openSync(path, "a+", 0o600);
+    this.#fd = openSync(path, FLAGS, 0o600);
     try {
       const file = fstatSync(this.#fd);
       this.#regular = file.isFile();

@@ -90,6 +90,12 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly #clientsGone = new Counter({
+    name: "sluice_clients_gone_total",
+    help: "Clients that hung up before their answer or during their stream.",
+    labelNames: ["server"],
+    registers: [this.registry],
+  });
   readonly #callsInFlight = new Gauge({
     name: "sluice_calls_in_flight",
     help: "Calls whose request is complete and whose answer is not; open streams apart.",
@@ -142,6 +148,7 @@ export class Metrics {
   upstreamFault(server: string, code: ErrorCode): void {
     if (code === "ERR_UPSTREAM" || code === "ERR_UPSTREAM_TIMEOUT") this.#upstreamErrors.inc({ server, code });
     else if (code === "ERR_NO_ROOM") this.#upstreamErrors.inc({ server, code });
+    else if (code === "ERR_CLIENT_GONE") this.#clientsGone.inc({ server });
     else if (code === "ERR_UPSTREAM_CREDENTIAL") this.#credentialFailures.inc({ server });
     else if (code === "ERR_UPSTREAM_ANSWER") this.unexpectedAnswer(server);
   }

@@ -217,3 +217,28 @@ test("an answer that finds no room ends its call, which is not offered for repet
   expect(sumOf(await scrape(), "sluice_upstream_errors_total", { code: "ERR_NO_ROOM" })).toBe(1);
   await expect.poll(async () => sumOf(await scrape(), "sluice_buffered_bytes"), { timeout: 5000 }).toBe(0);
 });
+
+test("an event loop that is late all the time refuses new calls, and takes them again when it is not", { timeout: 120_000 }, async () => {
+  upstream.answer((received, response) => {
+    const { id } = JSON.parse(received.body) as { id: number };
+    response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":{"content":[]}}`);
+  });
+  await serve("{lag_ms: 20ms}");
+  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+  const words = "write to joe@example.com or call 4111 1111 1111 1111. ".repeat(2000);
+  const body = call(1, 0).replace('"t":""', `"t":"${words}"`);
+  let late: Seen | undefined;
+  const until = Date.now() + 60_000;
+  const client = async (): Promise<void> => {
+    while (late === undefined && Date.now() < until) {
+      const seen = await post(agent, body);
+      if (seen.status === 503) late ??= seen;
+    }
+  };
+  await Promise.all(Array.from({ length: 60 }, client));
+  agent.destroy();
+  expect(late?.answer).toMatchObject({ error: { code: -31503 } });
+  const record = records().find(({ decision_id }) => decision_id === late?.answer.error?.data?.decision_id);
+  expect(record).toMatchObject({ kind: "refused", reason: "ERR_OVERLOADED", detail: "limits.lag_ms" });
+  await expect.poll(async () => (await send(`${url}/one/mcp`, { body: call(1, 10) })).status, { timeout: 20_000 }).toBe(200);
+});
