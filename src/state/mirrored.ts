@@ -116,17 +116,15 @@ export class Replica {
 
   /**
    * Follows a worker, seeds it when it asks, and tells it what others tell: while one replaces another, both may serve. Whatever else comes
-   * is left alone. Answers how to let go of it.
+   * is left alone. Answers how to let go of it once it has ended: it is told no more, but what it had handed over may still come, and counts.
    */
   attach(channel: Channel): () => void {
-    let attached = true;
     channel.take((message) => {
-      if (!attached || !isRecord(message)) return;
+      if (!isRecord(message)) return;
       if (message["kind"] === "mirror-seed") this.#seed(channel);
       if (message["kind"] === "mirror") this.#follow(channel, notesIn(message));
     });
     return () => {
-      attached = false;
       this.#workers.delete(channel);
     };
   }

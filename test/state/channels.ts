@@ -60,6 +60,8 @@ export interface StoreProcess {
   readonly channel: Channel;
   /** Calls a method of the process's store; answers its value, or "failed: <code>". */
   call(method: string, ...args: unknown[]): Promise<unknown>;
+  /** Calls a method in a process that kills itself the moment it is done. */
+  last(method: string, ...args: unknown[]): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -82,6 +84,11 @@ export function forkStore(kind: "remote" | "mirrored"): StoreProcess {
       const answer = new Promise<unknown>((resolve) => waiting.set(n, resolve));
       await channel.send({ kind: "test-call", n, method, args });
       return answer;
+    },
+    async last(method, ...args) {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      await channel.send({ kind: "test-last", n: 0, method, args });
+      await ended;
     },
     async end() {
       const ended = new Promise((resolve) => child.once("exit", resolve));

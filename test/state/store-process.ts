@@ -11,15 +11,18 @@ const mirrored = process.argv[2] === "mirrored" ? new MirroredStore(new MemorySt
 const store: Store = mirrored ?? new RemoteStore(channel);
 
 process.on("message", (message: { kind?: string; n?: number; method?: keyof Store; args?: unknown[] }) => {
-  if (message.kind !== "test-call" || message.method === undefined) return;
+  if (message.method === undefined) return;
   const { n, args = [] } = message;
   const method = store[message.method] as (...args: unknown[]) => Promise<unknown>;
   const seeded = mirrored?.seeded ?? Promise.resolve();
-  void seeded
-    .then(() => method.apply(store, args))
-    .then(
-      (value) => channel.send({ kind: "test-done", n, value }),
-      (fault: unknown) => channel.send({ kind: "test-done", n, value: `failed: ${fault instanceof Fault ? fault.failure.code : ""}` }),
-    );
+  const called = seeded.then(() => method.apply(store, args));
+  if (message.kind === "test-last") {
+    void called.then(() => process.kill(process.pid, "SIGKILL"));
+    return;
+  }
+  void called.then(
+    (value) => channel.send({ kind: "test-done", n, value }),
+    (fault: unknown) => channel.send({ kind: "test-done", n, value: `failed: ${fault instanceof Fault ? fault.failure.code : ""}` }),
+  );
 });
 process.on("disconnect", () => process.exit());
