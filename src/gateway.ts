@@ -20,6 +20,7 @@ import { Exits } from "./http/exits.ts";
 import { type HostRules, hostRules } from "./http/host-rules.ts";
 import { Load } from "./http/load.ts";
 import { closeServer, listen, startProblem } from "./http/listen.ts";
+import { OpenCalls } from "./http/open-calls.ts";
 import { refuseMalformed } from "./http/malformed.ts";
 import { createJudgement } from "./judgement.ts";
 import { createLogger, faultName, type Logger } from "./observe/logger.ts";
@@ -156,7 +157,9 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     current?.recorder.refused({ exchangeId, server: to, principal: undefined, ip, httpMethod }, failure);
     return exchangeId;
   };
+  const calls = new OpenCalls();
   const app = createApp({
+    calls,
     servers: () => current?.config.servers ?? new Map(),
     carry: async (call) => {
       if (current !== undefined) await carry(current.stages, call);
@@ -236,7 +239,11 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     },
     async close(graceMs = CLOSE_GRACE_MS) {
       load.stop();
-      await closeServer(server, graceMs);
+      calls.stop();
+      await closeServer(server, graceMs, () => {
+        calls.interrupt();
+      });
+      await calls.settled();
       await current?.forwarder.close();
       await unwatch?.();
       lasting.sink.close();

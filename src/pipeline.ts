@@ -78,7 +78,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
         : reply.json(status, headers, bytes);
     }
     case "events": {
-      reply.startEvents(headers);
+      reply.startEvents(headers, hop.asked);
       const broken = await eachEvent(body, stages.maxEventBytes, async (event) => {
         // What comes after the client has left goes nowhere: it is not judged, so that no record says it was let pass.
         if (hop.call.gone.aborted) throw new Fault({ code: "ERR_CLIENT_GONE" });

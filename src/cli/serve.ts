@@ -45,7 +45,7 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
   if (!opened.ok || !policy.ok || started?.ok !== true) {
     const problems = [policy, opened, started].flatMap((step) => (step === undefined || step.ok ? [] : step.failure));
     printProblems(problems, stderr);
-    if (opened.ok) await opened.value.close(0);
+    if (opened.ok) await opened.value.close();
     return EXIT.usage;
   }
   const supervisor = opened.value;
@@ -55,11 +55,9 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
   await stopped;
   stopReloading();
   stderr.write("Stopping.\n");
-  await supervisor.close(DRAIN_MS);
+  await supervisor.close();
   return EXIT.fine;
 }
-
-const DRAIN_MS = 10_000;
 
 /** The checked policy of a configuration, as the workers take it. */
 async function obtainPolicy(config: Config, locate: Locate): Promise<Result<PolicyBundle, Problem[]>> {

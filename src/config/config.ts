@@ -91,6 +91,8 @@ export interface Limits {
   readonly stall_ms: number;
   /** How long a caller is refused that ended a worker twice; in seconds. */
   readonly quarantine_s: number;
+  /** How long calls under way may take at a stop; in seconds. */
+  readonly drain_s: number;
   readonly connections: number;
   /** Calls under way at a time, of all servers together. */
   readonly in_flight: number;

@@ -117,6 +117,7 @@ const limits = z.strictObject({
     "How long a worker may stand still before it is ended and replaced. Nothing of the message that it stood at is forwarded.",
   ),
   quarantine_s: seconds("5m", 1, 24 * 3600).describe("How long a caller is refused whose messages ended a worker twice."),
+  drain_s: seconds("10s", 0, 3600).describe("How long calls under way may take when Sluice is told to stop."),
   connections: count(256, 1, 65_536).describe("Calls that may be under way with one server; of streams, four times as many."),
   in_flight: count(2000, 1, 1_000_000).describe(
     "Calls under way at a time with all servers together, open streams apart. More are answered 503 before their body is read.",

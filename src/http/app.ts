@@ -10,6 +10,7 @@ import { METRICS_TYPE } from "../observe/metrics.ts";
 import { type Call, Reply } from "./call.ts";
 import { Departure } from "../departure.ts";
 import type { HostRules } from "./host-rules.ts";
+import type { OpenCalls } from "./open-calls.ts";
 import { type Visit, weighed } from "./load.ts";
 import { requestBody } from "./request-body.ts";
 
@@ -23,6 +24,7 @@ export interface AppParts {
   /** Prometheus's text format. */
   readonly scrape: () => Promise<string>;
   readonly hosts: HostRules;
+  readonly calls: OpenCalls;
   /** Takes a request, or says that there is too much to do. */
   readonly enter: () => Result<Visit>;
   /** Puts a request on record that reached no server (`server`: which one it was for); answers its decision id. */
@@ -43,6 +45,10 @@ export function createApp(parts: AppParts): Express {
     if (request.url.startsWith("/") && !request.url.includes("?")) next();
     else refuse(request, response, "ERR_TARGET");
   });
+  app.use((_request, response, next) => {
+    if (parts.calls.stopping) response.setHeader("connection", "close");
+    next();
+  });
   app.all("/:server/mcp", async (request, response) => {
     const server = parts.servers().get(request.params.server);
     if (server === undefined) return refuse(request, response, "ERR_SERVER_UNKNOWN");
@@ -61,7 +67,8 @@ export function createApp(parts: AppParts): Express {
       response.once("close", resolve);
     });
     if (method !== "POST") visit.value.begin();
-    await parts.carry(callOf(request, response, server, method, visit.value));
+    const call = callOf(request, response, server, method, visit.value);
+    await parts.calls.during(call, parts.carry(call));
     await closed;
     visit.value.leave();
   });
@@ -97,7 +104,13 @@ export function createApp(parts: AppParts): Express {
   return app;
 }
 
-function callOf(request: Request, response: Response, server: ServerConfig, method: Call["method"], visit: Visit): Call {
+function callOf(
+  request: Request,
+  response: Response,
+  server: ServerConfig,
+  method: Call["method"],
+  visit: Visit,
+): Call & { gone: Departure } {
   const gone = new Departure();
   response.once("close", () => {
     if (!response.writableFinished) gone.leave();

@@ -35,6 +35,8 @@ export interface Hop {
 
 /** Bytes up to which copying a body is cheaper than writing it apart from its head. */
 const ONE_PIECE = 16_384;
+/** A comment: clients that look at a stream's bytes see why it ends. */
+const STOPPING = ": sluice is stopping\n\n";
 /** When a client may try again that was refused for want of room, in seconds. */
 const RETRY_AFTER_S = "1";
 /** What is left of a refused body is taken off the wire so far and so long; then the connection is broken. */
@@ -44,6 +46,10 @@ const DISCARDED_MS = 10_000;
 /** Writes the answer to one call. `headers` are flat lists of end-to-end headers that may pass. */
 export class Reply {
   readonly #response: ServerResponse;
+  /** The answer is a stream; `asked`: what waits for an answer on it. */
+  #stream: { readonly asked: Asked | undefined } | undefined;
+  #stopped = false;
+  #interrupted = false;
 
   constructor(response: ServerResponse) {
     this.#response = response;
@@ -51,6 +57,16 @@ export class Reply {
 
   get started(): boolean {
     return this.#response.headersSent;
+  }
+
+  /** It was ended because the process stops: what comes after that is nobody's. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** It was broken because the process stops. */
+  get interrupted(): boolean {
+    return this.#interrupted;
   }
 
   /** A message, as JSON. */
@@ -79,8 +95,9 @@ export class Reply {
     this.json(status, headers, errorAnswer(id, rpc, text, data));
   }
 
-  /** Opens a stream of events: the headers leave at once. */
-  startEvents(headers: readonly string[]): void {
+  /** Opens a stream of events: the headers leave at once. `asked`: what the client waits for on it. */
+  startEvents(headers: readonly string[], asked: Asked | undefined): void {
+    this.#stream = { asked };
     this.#head(200, headers, "text/event-stream");
     this.#response.setHeader("cache-control", "no-cache, no-transform");
     this.#response.setHeader("x-accel-buffering", "no");
@@ -89,7 +106,7 @@ export class Reply {
 
   /** Writes to the stream; resolves when the client can take more. */
   async write(bytes: Buffer): Promise<void> {
-    if (bytes.length === 0 || this.#response.destroyed) return;
+    if (bytes.length === 0 || this.#response.destroyed || this.#stopped) return;
     if (this.#response.write(bytes)) return;
     const leave = new AbortController();
     const { signal } = leave;
@@ -106,6 +123,32 @@ export class Reply {
   /** Writes the last bytes of the stream. */
   last(bytes: Buffer): void {
     this.#response.end(bytes);
+  }
+
+  /**
+   * The process stops. A stream on which nobody waits for an answer ends in good order; anything else goes on, and its connection closes
+   * after it. Answers whether the reply has ended.
+   */
+  stop(): boolean {
+    const response = this.#response;
+    if (response.writableEnded || response.destroyed) return false;
+    if (response.headersSent) {
+      if (this.#stream === undefined || this.#stream.asked?.open === true) return false;
+      this.#stopped = true;
+      response.end(STOPPING);
+      return true;
+    }
+    response.setHeader("connection", "close");
+    if (response.req.method !== "GET") return false;
+    this.#stopped = true;
+    this.empty(503, []);
+    return true;
+  }
+
+  /** The process stops and cannot wait any longer. */
+  interrupt(): void {
+    this.#interrupted = true;
+    this.break();
   }
 
   /** Breaks the connection: nothing else can be said any more. */

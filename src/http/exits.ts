@@ -62,6 +62,7 @@ export class Exits {
 
   /** The server gave no usable answer. A status of 4xx or 5xx is kept: clients negotiate by it. */
   fault(hop: Hop, failure: Failure, answer?: Answer): void {
+    if (hop.call.reply.stopped) return;
     const status = answer !== undefined && answer.status >= 400 ? answer.status : undefined;
     const code = status === 401 || status === 403 ? "ERR_UPSTREAM_CREDENTIAL" : upstreamCode(failure);
     const id = this.#unanswered(hop, { ...failure, code }, answer?.status);
@@ -71,6 +72,7 @@ export class Exits {
 
   /** A stream has ended. A request that still waits gets an error, unless the client can resume the stream. */
   end(hop: Hop, broken: Failure | undefined): void {
+    if (hop.call.reply.stopped) return;
     const waits = hop.asked?.open === true;
     if (broken === undefined && (!waits || this.#resumable.has(hop))) return hop.call.reply.end();
     const failure: Failure = broken ?? { code: "ERR_UPSTREAM_ANSWER", detail: "the stream ended without an answer" };
@@ -108,8 +110,9 @@ export class Exits {
 
   #unanswered(hop: Hop, failure: Failure, status?: number): string {
     const decisionId = hop.exchange.nextDecisionId();
-    const gone: Failure = hop.call.gone.aborted ? { code: "ERR_CLIENT_GONE" } : failure;
-    this.#parts.recorder.unanswered(hop.exchange, hop.asked, gone, decisionId, status);
+    const { gone, reply } = hop.call;
+    const actual: Failure = reply.interrupted ? { code: "ERR_INTERRUPTED" } : gone.aborted ? { code: "ERR_CLIENT_GONE" } : failure;
+    this.#parts.recorder.unanswered(hop.exchange, hop.asked, actual, decisionId, status);
     return decisionId;
   }
 }

@@ -9,6 +9,8 @@ import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import { faultName } from "../observe/logger.ts";
 
+const SWEEP_MS = 50;
+
 /**
  * Listens on the configured address, or on the socket `fd`, which listens there already. Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs.
  * `onError` is told of later trouble, which must not end the process.
@@ -65,17 +67,22 @@ export function startProblem(config: Config, check: string, message: string): Pr
   return { file: config.file ?? "configuration", severity: "error", check, message };
 }
 
-/** Takes nothing new, lets what is under way finish for `graceMs`, then breaks it. */
-export async function closeServer(server: Server, graceMs: number): Promise<void> {
+/** Takes nothing new, lets what is under way finish for `graceMs`, then calls `late` and breaks it. */
+export async function closeServer(server: Server, graceMs: number, late: () => void): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => {
       resolve();
     });
   });
-  server.closeIdleConnections();
-  const late = setTimeout(() => {
+  // A connection whose answer was begun before is not closed after it, but idle from then on.
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+  }, SWEEP_MS);
+  const over = setTimeout(() => {
+    late();
     server.closeAllConnections();
   }, graceMs);
   await closed;
-  clearTimeout(late);
+  clearInterval(sweep);
+  clearTimeout(over);
 }

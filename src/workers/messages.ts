@@ -5,19 +5,12 @@
 import type { Config } from "../config/config.ts";
 import type { Problem } from "../config/problem.ts";
 import type { PolicyBundle } from "../policy/policy.ts";
+import type { Quarantined } from "../watch/quarantine.ts";
 
 /** What a gateway judges by: replaced as one. */
 export interface Generation {
   readonly config: Config;
   readonly bundle: PolicyBundle;
-}
-
-/** A caller that is refused for a while. */
-export interface Quarantined {
-  /** The caller's flow. */
-  readonly principal: string;
-  /** How much longer, in milliseconds. */
-  readonly ms: number;
 }
 
 /** How the workers are, for readiness. */
@@ -40,8 +33,8 @@ export type ToWorker =
       readonly hmac: Uint8Array;
       /** The worker's place among its siblings, from 1; a replacement takes over its predecessor's. */
       readonly place: number;
-      /** Whether the supervisor keeps the state of all workers. */
-      readonly remoteState: boolean;
+      /** Whether the supervisor keeps the state of all workers; else it follows the state of this one. */
+      readonly sharedState: boolean;
       readonly quarantined: readonly Quarantined[];
     }
   /** First half of a reload: build what comes beside what is; answered by `prepared`. */

@@ -2,15 +2,35 @@
  * What a worker does: builds a gateway on the supervisor's socket from what it is sent, and follows the supervisor's orders one after
  * the other. Must not read the configuration file or build a policy: all workers serve what the supervisor checked.
  */
+import { performance } from "node:perf_hooks";
 import { refrozen } from "../config/freeze.ts";
 import type { Problem } from "../config/problem.ts";
 import { type Gateway, type Prepared, startGateway } from "../gateway.ts";
+import { MemoryStore } from "../state/memory.ts";
+import { MirroredStore } from "../state/mirrored.ts";
+import { RemoteStore } from "../state/remote.ts";
 import type { Channel } from "./channel.ts";
-import { WATCHDOG_FD, LISTEN_FD, type Standing, type ToSupervisor, type ToWorker } from "./messages.ts";
+import { LISTEN_FD, type Standing, type ToSupervisor, type ToWorker, WATCHDOG_FD } from "./messages.ts";
 import { processChannel } from "./process-channel.ts";
 
 /** How often the supervisor is told what was counted: what a worker counted after that is lost when it is killed. */
 const METRICS_MS = 1_000;
+
+const ticks = (): number => performance.now();
+
+/** The store's messages come on the same channel and are not for here. */
+const ORDERS: Readonly<Record<ToWorker["kind"], true>> = {
+  start: true,
+  prepare: true,
+  commit: true,
+  forget: true,
+  reopen: true,
+  standing: true,
+  quarantine: true,
+  measure: true,
+  scraped: true,
+  drain: true,
+};
 
 export function serveWorker(): void {
   const worker = new ServingWorker(processChannel(process));
@@ -34,6 +54,7 @@ class ServingWorker {
     let last: Promise<void> = Promise.resolve();
     this.#channel.take((message) => {
       const order = message as ToWorker;
+      if (!Object.hasOwn(ORDERS, order.kind)) return;
       if (order.kind === "measure") return void this.#measure();
       if (order.kind === "scraped") return this.#scrapes.get(order.id)?.(order.text);
       if (order.kind === "standing") return (this.#standing = order.standing);
@@ -64,8 +85,7 @@ class ServingWorker {
         this.#gateway?.reopenAudit();
         return;
       case "quarantine":
-        this.#gateway?.quarantine(order.principals);
-        return;
+        return this.#serving().quarantine(order.principals);
       case "drain":
         await this.#gateway?.close(order.ms);
         await this.#measure();
@@ -74,18 +94,23 @@ class ServingWorker {
     }
   }
 
-  async #start({ generation: { config, bundle }, hmac, quarantined }: Extract<ToWorker, { kind: "start" }>): Promise<void> {
+  async #start({ generation: { config, bundle }, hmac, sharedState, quarantined }: Extract<ToWorker, { kind: "start" }>): Promise<void> {
+    const store = sharedState ? new RemoteStore(this.#channel) : new MirroredStore(new MemoryStore(ticks), this.#channel);
+    if (store instanceof MirroredStore) await store.seeded;
     const started = await startGateway(refrozen(config), {
       bundle,
+      store,
       keys: { hmac: Buffer.from(hmac) },
-      watchdog: { report: WATCHDOG_FD },
       listenFd: LISTEN_FD,
+      watchdog: { report: WATCHDOG_FD },
+      // The other workers write to it, and the one that this one replaces.
+      sharedAudit: true,
       scrape: () => this.#scrape(),
       standing: () => describe(this.#standing),
     });
     if (!started.ok) return this.#failed(started.failure);
     this.#gateway = started.value;
-    this.#gateway.quarantine(quarantined);
+    started.value.quarantine(quarantined);
     setInterval(() => void this.#measure(), METRICS_MS).unref();
     await this.#say({ kind: "ready", url: started.value.url });
   }

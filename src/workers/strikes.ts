@@ -2,7 +2,7 @@
  * Whose messages ended workers: a caller that was named twice is refused for a while. Pure: the time is passed in. Must not be told
  * more of a caller than its flow.
  */
-import type { Quarantined } from "./messages.ts";
+import type { Quarantined } from "../watch/quarantine.ts";
 
 /** Two strikes count together when they are no farther apart. */
 const WINDOW_MS = 10 * 60_000;

@@ -10,6 +10,10 @@ import { fail, ok, type Result } from "../errors.ts";
 import { listenProblem, startProblem } from "../http/listen.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { PolicyBundle } from "../policy/policy.ts";
+import { MemoryStore } from "../state/memory.ts";
+import { Replica } from "../state/mirrored.ts";
+import { serveStore } from "../state/remote.ts";
+import type { Channel } from "./channel.ts";
 import { type Keeper, keepSocket } from "./keeper.ts";
 import type { Generation, MetricsJson, ToSupervisor, WatchdogLine } from "./messages.ts";
 import { Restarts } from "./restarts.ts";
@@ -61,6 +65,8 @@ export class Supervisor {
   readonly #hmac = randomBytes(32);
   readonly #handles = new Set<Handle>();
   readonly #totals = new Totals();
+  /** The state of all workers when there are several, or what the only one's replacement has to know. */
+  readonly #state: { readonly shared: MemoryStore } | { readonly followed: Replica };
   readonly #strikes = new Strikes();
   readonly #restarts: Restarts;
   #generation: Generation | undefined;
@@ -75,6 +81,7 @@ export class Supervisor {
     this.#keeper = keeper;
     this.#log = log;
     this.#wanted = workers;
+    this.#state = workers > 1 ? { shared: new MemoryStore(now) } : { followed: new Replica(now) };
     this.#restarts = new Restarts(Math.max(BURST, 2 * workers));
     for (let place = 1; place <= workers; place += 1) this.#fork(place);
   }
@@ -113,8 +120,9 @@ export class Supervisor {
     for (const { worker } of this.#handles) worker.tell({ kind: "reopen" });
   }
 
-  /** Stops listening, gives calls under way `ms` to finish, and ends the workers. */
-  async close(ms: number): Promise<void> {
+  /** Stops listening, gives calls under way `limits.drain_s` to finish, and ends the workers. */
+  async close(): Promise<void> {
+    const ms = (this.#generation?.config.limits.drain_s ?? 0) * 1000;
     this.#closing = true;
     await this.#keeper.close();
     await Promise.all(
@@ -171,6 +179,7 @@ export class Supervisor {
       awaited: new Set(),
     };
     this.#handles.add(handle);
+    const letGo = this.#attachState(handle.worker.channel);
     handle.worker.onMessage((message) => {
       this.#heard(handle, message);
     });
@@ -178,9 +187,17 @@ export class Supervisor {
       this.#warned(handle, line);
     });
     void handle.worker.ended.then((end) => {
+      letGo();
       this.#ended(handle, end);
     });
     return handle;
+  }
+
+  /** Answers how to let go of it. */
+  #attachState(channel: Channel): () => void {
+    if ("followed" in this.#state) return this.#state.followed.attach(channel);
+    serveStore(this.#state.shared, channel);
+    return () => {};
   }
 
   /** Tells a worker what to serve; answers its URL once it listens. */
@@ -192,7 +209,7 @@ export class Supervisor {
       generation,
       hmac: this.#hmac,
       place: handle.place,
-      remoteState: this.#wanted > 1,
+      sharedState: "shared" in this.#state,
       quarantined: this.#strikes.quarantined(now()),
     });
     const answer = await this.#next(handle, START_MS, ({ kind }) => kind === "ready" || kind === "failed");
@@ -208,6 +225,7 @@ export class Supervisor {
 
   /** Puts a new worker in a place. */
   async #bring(place: number): Promise<boolean> {
+    if (this.#closing) return false;
     const handle = this.#fork(place);
     while (this.#reloading !== undefined) await Promise.allSettled([this.#reloading]);
     const starting = this.#start(handle);
@@ -231,6 +249,7 @@ export class Supervisor {
   /** The watchdog of a worker spoke: one that stands still is ended once its replacement serves, so that somebody always accepts. */
   #warned(handle: Handle, { kind, principals }: WatchdogLine): void {
     handle.suspects = principals;
+    if (kind === "stalled" && this.#closing) return handle.worker.kill();
     if (kind !== "stalled" || handle.state !== "serving") return;
     handle.state = "stalled";
     handle.verdict = "stalled";
@@ -270,6 +289,7 @@ export class Supervisor {
     const seconds = this.#generation?.config.limits.quarantine_s ?? 0;
     const principals = this.#strikes.strike(suspects, now(), seconds * 1000);
     if (principals.length === 0) return;
+    this.#log.warn({ principals: principals.map(({ principal }) => principal), seconds }, "a caller has ended two workers and is refused");
     for (const { worker } of this.#handles) worker.tell({ kind: "quarantine", principals });
   }
 

@@ -46,6 +46,7 @@ test("fills in every default for the smallest file", async () => {
       connect_ms: 10_000,
       stall_ms: 1500,
       quarantine_s: 300,
+      drain_s: 10,
       connections: 256,
       in_flight: 2000,
       buffered: 134_217_728,

@@ -1,0 +1,141 @@
+/** What the end of any process costs: its own connections, and nothing else. */
+import { Agent } from "node:http";
+import { connect } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { sumOf } from "../support/metrics.ts";
+import { type EchoUpstream, openEcho } from "./echo-upstream.ts";
+import { call, childrenOf, isEcho, lives, serve, type Stage, until } from "./stage.ts";
+
+let upstream: EchoUpstream;
+let stage: Stage | undefined;
+beforeEach(async () => {
+  upstream = await openEcho();
+});
+afterEach(async () => {
+  await stage?.close();
+  await upstream.close();
+});
+
+/** Calls over `clients` connections that are kept, until `stop`; each client is one connection after another. */
+function load(url: string, clients: number) {
+  let running = true;
+  let id = 1000;
+  const answered: number[] = [];
+  const broken: number[] = [];
+  const wrong: string[] = [];
+  const client = async (): Promise<void> => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    while (running) {
+      id += 1;
+      const mine = id;
+      await call(url, mine, { agent }).then(
+        (answer) => (isEcho(answer) ? answered.push(mine) : wrong.push(JSON.stringify(answer))),
+        () => broken.push(mine),
+      );
+    }
+    agent.destroy();
+  };
+  const clientsDone = Promise.all(Array.from({ length: clients }, client));
+  return {
+    answered,
+    broken,
+    wrong,
+    async stop() {
+      running = false;
+      await clientsDone;
+    },
+  };
+}
+
+test.each([1, 2])(
+  "kill -9 of one of %i workers breaks its own connections only, and it is replaced",
+  { timeout: 90_000 },
+  async (workers) => {
+    stage = await serve(upstream.url, workers);
+    const { url } = stage;
+    const before = stage.workers();
+    expect(before).toHaveLength(workers);
+    const clients = load(url, 8);
+    await until(() => clients.answered.length > 20, "calls are answered");
+    const [victim] = before as [number];
+    process.kill(victim, "SIGKILL");
+    // Made while perhaps nobody serves: it waits for the replacement.
+    expect(isEcho(await call(url, 1))).toBe(true);
+    await until(() => stage?.workers().length === workers && !stage.workers().includes(victim), "a replacement");
+    const sofar = clients.answered.length;
+    await until(() => clients.answered.length > sofar + 20, "calls are answered again");
+    await clients.stop();
+    expect(clients.wrong).toEqual([]);
+    expect(clients.broken.length).toBeLessThanOrEqual(8);
+    if (workers === 2) expect(stage.workers()).toContain(before[1]);
+    await until(async () => sumOf((await stage?.metrics()) ?? "", "sluice_workers") === workers, "the gauge of workers");
+    const metrics = await stage.metrics();
+    expect(sumOf(metrics, "sluice_worker_deaths_total", { reason: "killed" })).toBe(1);
+
+    const forwarded = upstream.ids();
+    const records = stage.records().filter(({ method, direction }) => method === "tools/call" && direction === "client_to_server");
+    const recorded = new Set(records.map(({ rpc_id }) => rpc_id));
+    expect(forwarded.filter((id) => !recorded.has(id))).toEqual([]);
+    expect(new Set(forwarded).size).toBe(forwarded.length);
+  },
+);
+
+test("counters do not go backwards when a worker is replaced", async () => {
+  stage = await serve(upstream.url, 1);
+  const { url } = stage;
+  for (let id = 1; id <= 5; id += 1) await call(url, id);
+  const count = async (): Promise<number> => sumOf((await stage?.metrics()) ?? "", "sluice_messages_total", { method: "tools/call" });
+  expect(await count()).toBe(10);
+  const [victim] = stage.workers() as [number];
+  process.kill(victim, "SIGKILL");
+  await call(url, 6);
+  expect(await count()).toBe(12);
+});
+
+test("kill -9 of the supervisor ends the workers and frees the port; no forwarded message is without its record", {
+  timeout: 90_000,
+}, async () => {
+  stage = await serve(upstream.url, 2);
+  const { url, supervisor } = stage;
+  const workers = childrenOf(supervisor);
+  const clients = load(url, 8);
+  await until(() => clients.answered.length > 50, "calls are answered");
+  process.kill(supervisor, "SIGKILL");
+  await until(() => !workers.some(lives), "the workers end");
+  const ended = clients.stop();
+  await until(() => refused(Number(new URL(url).port)), "the port is free");
+  await ended;
+  expect(clients.wrong).toEqual([]);
+  const recorded = new Set(stage.records().map(({ rpc_id }) => rpc_id));
+  expect(upstream.ids().filter((id) => !recorded.has(id))).toEqual([]);
+});
+
+test("workers that end at once again and again are not started in a loop", { timeout: 90_000 }, async () => {
+  stage = await serve(upstream.url, 1);
+  const killed = new Set<number>();
+  const deadline = Date.now() + 8_000;
+  while (Date.now() < deadline) {
+    for (const worker of stage.workers())
+      if (!killed.has(worker)) {
+        killed.add(worker);
+        process.kill(worker, "SIGKILL");
+      }
+    await wait(10);
+  }
+  expect(killed.size).toBeGreaterThanOrEqual(5);
+  expect(killed.size).toBeLessThan(12);
+  await stage.says("stderr", /workers end again and again/);
+  expect(isEcho(await call(stage.url, 1))).toBe(true);
+});
+
+function refused(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once("error", () => resolve(true));
+  });
+}
