@@ -47,7 +47,7 @@ async function serve(args: readonly string[]) {
   return { child, said, says, stop };
 }
 
-test("serves, says where clients connect, keeps what runs when a reload fails, reloads, and stops", async () => {
+test("serves, says where clients connect, keeps what runs when a reload fails, reloads, and stops", { timeout: 60_000 }, async () => {
   writeFileSync(config, "listen: 127.0.0.1:0\nservers: {crm: {url: http://127.0.0.1:9/mcp}}\n");
   const { child, said, says, stop } = await serve(["--config", "sluice.yaml"]);
   const [, base] = await says("stdout", /^ {2}crm {2}(http:\/\/127\.0\.0\.1:\d+)\/crm\/mcp$/m);
@@ -72,7 +72,7 @@ test("serves, says where clients connect, keeps what runs when a reload fails, r
   expect(await stop("SIGTERM")).toBe(0);
 });
 
-test("serves one upstream without a file, and stops at Ctrl-C", async () => {
+test("serves one upstream without a file, and stops at Ctrl-C", { timeout: 60_000 }, async () => {
   const { says, stop } = await serve(["--upstream", "http://127.0.0.1:9/mcp", "--listen", "127.0.0.1:0"]);
   const [, url] = await says("stdout", /^ {2}upstream {2}(\S+\/upstream\/mcp)$/m);
   expect((await fetch(url ?? "", { method: "POST" })).status).not.toBe(404);
