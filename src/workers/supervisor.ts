@@ -142,6 +142,7 @@ export class Supervisor {
     await Promise.allSettled(this.#starting);
     const reload = (this.#reloads += 1);
     const handles = this.#serving();
+    this.#log.debug({ workers: handles.length, revision: generation.bundle.revision }, "workers prepare a reload");
     const answers = await Promise.all(
       handles.map(async (handle) => {
         handle.worker.tell({ kind: "prepare", reload, generation });

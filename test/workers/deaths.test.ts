@@ -1,9 +1,9 @@
 /** What the end of any process costs: its own connections, and nothing else. */
-import { Agent } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sumOf } from "../support/metrics.ts";
+import { load } from "./load.ts";
 import { type EchoUpstream, openEcho } from "./echo-upstream.ts";
 import { call, childrenOf, isEcho, lives, serve, type Stage, until } from "./stage.ts";
 
@@ -16,37 +16,6 @@ afterEach(async () => {
   await stage?.close();
   await upstream.close();
 });
-
-/** Calls over `clients` connections that are kept, until `stop`; each client is one connection after another. */
-function load(url: string, clients: number) {
-  let running = true;
-  let id = 1000;
-  const answered: number[] = [];
-  const broken: number[] = [];
-  const wrong: string[] = [];
-  const client = async (): Promise<void> => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    while (running) {
-      id += 1;
-      const mine = id;
-      await call(url, mine, { agent }).then(
-        (answer) => (isEcho(answer) ? answered.push(mine) : wrong.push(JSON.stringify(answer))),
-        () => broken.push(mine),
-      );
-    }
-    agent.destroy();
-  };
-  const clientsDone = Promise.all(Array.from({ length: clients }, client));
-  return {
-    answered,
-    broken,
-    wrong,
-    async stop() {
-      running = false;
-      await clientsDone;
-    },
-  };
-}
 
 test.each([1, 2])(
   "kill -9 of one of %i workers breaks its own connections only, and it is replaced",

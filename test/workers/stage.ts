@@ -134,34 +134,38 @@ export interface Answered {
   readonly body: string;
 }
 
+interface CallOptions {
+  readonly agent?: Agent;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** `tools/call` of `echo`, on a connection of its own unless an agent is given. Rejects when the connection breaks. */
-export function call(
+export async function call(url: string, id: number, options: CallOptions = {}): Promise<Answered> {
+  const params = { name: "echo", arguments: { message: `m${id}` } };
+  return { id, ...(await post(url, { jsonrpc: "2.0", id, method: "tools/call", params }, options.headers, options.agent)) };
+}
+
+/** POSTs a message to the only server. */
+export function post(
   url: string,
-  id: number,
-  { agent, headers = {} }: { agent?: Agent; headers?: Record<string, string> } = {},
-): Promise<Answered> {
-  const body = JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name: "echo", arguments: { message: `m${id}` } } });
+  message: object,
+  headers: Readonly<Record<string, string>> = {},
+  agent = new Agent({ keepAlive: false }),
+): Promise<{ status: number; body: string }> {
+  const common = { "content-type": "application/json", accept: "application/json, text/event-stream" };
   return new Promise((resolve, reject) => {
-    const sent = request(
-      `${url}/one/mcp`,
-      {
-        method: "POST",
-        agent: agent ?? new Agent({ keepAlive: false }),
-        headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
-      },
-      (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (chunk: string) => {
-          text += chunk;
-        });
-        response.on("error", reject);
-        response.on("end", () => {
-          resolve({ id, status: response.statusCode ?? 0, body: text });
-        });
-      },
-    );
+    const sent = request(`${url}/one/mcp`, { method: "POST", agent, headers: { ...common, ...headers } }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => {
+        body += chunk;
+      });
+      response.on("error", reject);
+      response.on("end", () => {
+        resolve({ status: response.statusCode ?? 0, body });
+      });
+    });
     sent.on("error", reject);
-    sent.end(body);
+    sent.end(JSON.stringify(message));
   });
 }
 
