@@ -19,7 +19,7 @@ import type { Call } from "./http/call.ts";
 import { Exits } from "./http/exits.ts";
 import { type HostRules, hostRules } from "./http/host-rules.ts";
 import { Load } from "./http/load.ts";
-import { closeServer, listen, startProblem } from "./http/listen.ts";
+import { listen, startProblem } from "./http/listen.ts";
 import { OpenCalls } from "./http/open-calls.ts";
 import { refuseMalformed } from "./http/malformed.ts";
 import { createJudgement } from "./judgement.ts";
@@ -32,7 +32,7 @@ import { Conversation } from "./state/conversation.ts";
 import { MemoryStore } from "./state/memory.ts";
 import type { Store } from "./state/store.ts";
 import type { Exchange } from "./transaction.ts";
-import { endOnFault } from "./watch/crash.ts";
+import { endOnFault, recordUnderWay } from "./watch/crash.ts";
 import { InFlight } from "./watch/in-flight.ts";
 import { Quarantine, type Quarantined } from "./watch/quarantine.ts";
 import { startWatchdog } from "./watch/watchdog.ts";
@@ -57,6 +57,8 @@ export interface Gateway {
   reopenAudit(): void;
   /** Refuses these callers for a while: the supervisor knows whose messages ended its workers. */
   quarantine(callers: readonly Quarantined[]): void;
+  /** Puts everything under way on record as interrupted. The process must end right after it. */
+  abandon(): void;
   /** Stops listening, lets calls under way finish for `graceMs`, then breaks what is left. */
   close(graceMs?: number): Promise<void>;
 }
@@ -185,7 +187,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     lasting.sink.close();
     return listening;
   }
-  const server = listening.value;
+  const { server } = listening.value;
   refuseMalformed(server, (code, ip) => refused({ code }, ip, "unread"));
   load.start();
   const port = (server.address() as AddressInfo).port;
@@ -237,10 +239,13 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     quarantine(callers) {
       lasting.quarantine.set(callers);
     },
+    abandon() {
+      recordUnderWay(lasting.inFlight, lasting.sink, "ERR_INTERRUPTED");
+    },
     async close(graceMs = CLOSE_GRACE_MS) {
       load.stop();
       calls.stop();
-      await closeServer(server, graceMs, () => {
+      await listening.value.close(graceMs, () => {
         calls.interrupt();
       });
       await calls.settled();

@@ -4,12 +4,16 @@
 import { readFileSync } from "node:fs";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
+import type { Socket } from "node:net";
+import { performance } from "node:perf_hooks";
 import type { Config } from "../config/config.ts";
 import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import { faultName } from "../observe/logger.ts";
 
 const SWEEP_MS = 50;
+/** A request that was on its way when the stop began has had time to arrive. */
+const SILENT_MS = 500;
 
 /**
  * Listens on the configured address, or on the socket `fd`, which listens there already. Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs.
@@ -20,7 +24,7 @@ export async function listen(
   app: (request: never, response: never) => void,
   onError: (fault: Error) => void,
   fd?: number,
-): Promise<Result<Server, Problem[]>> {
+): Promise<Result<Listener, Problem[]>> {
   const options = {
     requestTimeout: config.limits.body_ms,
     connectionsCheckingInterval: Math.min(30_000, Math.max(100, config.limits.body_ms / 4)),
@@ -38,6 +42,7 @@ export async function listen(
   } catch (fault) {
     return fail([startProblem(config, "config/tls", `The certificate or key cannot be used (${faultName(fault)}).`)]);
   }
+  const listener = new Listener(server, config.tls !== undefined);
   return new Promise((resolve) => {
     server.once("error", (fault) => {
       resolve(fail([listenProblem(config, fault)]));
@@ -46,7 +51,7 @@ export async function listen(
     server.listen(fd === undefined ? { host, port } : { fd }, () => {
       // Running out of descriptors, say, must not end the process.
       server.on("error", onError);
-      resolve(ok(server));
+      resolve(ok(listener));
     });
   });
 }
@@ -67,22 +72,53 @@ export function startProblem(config: Config, check: string, message: string): Pr
   return { file: config.file ?? "configuration", severity: "error", check, message };
 }
 
-/** Takes nothing new, lets what is under way finish for `graceMs`, then calls `late` and breaks it. */
-export async function closeServer(server: Server, graceMs: number, late: () => void): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => {
-      resolve();
+/** A server that listens, and how to stop it in good order. */
+export class Listener {
+  readonly server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** Connections on which no request has come yet: Node counts them as busy, and they would hold a stop up. */
+  readonly #silent = new Set<Socket>();
+
+  constructor(server: Server, tls: boolean) {
+    this.server = server;
+    server.on("connection", (socket) => {
+      kept(this.#sockets, socket);
     });
+    server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
+      kept(this.#silent, socket);
+    });
+    server.on("request", ({ socket }) => {
+      this.#silent.delete(socket);
+    });
+  }
+
+  /** Takes nothing new, lets what is under way finish for `graceMs`, then calls `late` and breaks it. */
+  async close(graceMs: number, late: () => void): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.server.close(() => {
+        resolve();
+      });
+    });
+    const began = performance.now();
+    // A connection whose answer was begun before is not closed after it, but idle from then on.
+    const sweep = setInterval(() => {
+      this.server.closeIdleConnections();
+      if (performance.now() - began >= SILENT_MS) for (const socket of this.#silent) socket.destroy();
+    }, SWEEP_MS);
+    const over = setTimeout(() => {
+      late();
+      for (const socket of this.#sockets) socket.destroy();
+    }, graceMs);
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(over);
+  }
+}
+
+/** Keeps a socket in a set until it closes. */
+function kept(sockets: Set<Socket>, socket: Socket): void {
+  sockets.add(socket);
+  socket.once("close", () => {
+    sockets.delete(socket);
   });
-  // A connection whose answer was begun before is not closed after it, but idle from then on.
-  const sweep = setInterval(() => {
-    server.closeIdleConnections();
-  }, SWEEP_MS);
-  const over = setTimeout(() => {
-    late();
-    server.closeAllConnections();
-  }, graceMs);
-  await closed;
-  clearInterval(sweep);
-  clearTimeout(over);
 }

@@ -11,10 +11,7 @@ import { lastRecord } from "./last-record.js";
 /** Ends the process on the first fault or rejection that nobody caught. Answers how to stop doing so. */
 export function endOnFault(inFlight: InFlight, sink: AuditSink, log: Logger): () => void {
   const end = (fault: unknown): never => {
-    let unrecorded = 0;
-    inFlight.drain((head, forwarded) => {
-      if (!sink.write(JSON.parse(lastRecord(head, forwarded, "ERR_CRASHED")) as AuditRecord).ok) unrecorded += 1;
-    });
+    const unrecorded = recordUnderWay(inFlight, sink, "ERR_CRASHED");
     log.fatal({ fault: faultName(fault), unrecorded }, "the process ends on a fault of its own");
     process.exit(1);
   };
@@ -23,4 +20,13 @@ export function endOnFault(inFlight: InFlight, sink: AuditSink, log: Logger): ()
   return () => {
     process.off("uncaughtException", end);
   };
+}
+
+/** Puts what is under way on record, for a process that ends right after. Answers how much of it could not be written. */
+export function recordUnderWay(inFlight: InFlight, sink: AuditSink, reason: "ERR_CRASHED" | "ERR_INTERRUPTED"): number {
+  let unrecorded = 0;
+  inFlight.drain((head, forwarded) => {
+    if (!sink.write(JSON.parse(lastRecord(head, forwarded, reason)) as AuditRecord).ok) unrecorded += 1;
+  });
+  return unrecorded;
 }

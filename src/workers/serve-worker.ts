@@ -34,6 +34,7 @@ const ORDERS: Readonly<Record<ToWorker["kind"], true>> = {
 
 export function serveWorker(): void {
   const worker = new ServingWorker(processChannel(process));
+  worker.endWithSupervisor();
   worker.obey();
 }
 
@@ -47,6 +48,14 @@ class ServingWorker {
 
   constructor(channel: Channel) {
     this.#channel = channel;
+  }
+
+  /** Ends with the supervisor: nothing serves on, or holds the port, without one. */
+  endWithSupervisor(): void {
+    process.on("disconnect", () => {
+      this.#gateway?.abandon();
+      process.exit(0);
+    });
   }
 
   /** In order of arrival, each when the one before it is done: a reload is prepared before it is committed. */

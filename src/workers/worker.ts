@@ -4,8 +4,9 @@
 
 // A terminal or a process manager signals the whole group: when to stop or reload is the supervisor's to say.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-// Nothing serves on, or holds the port, without a supervisor.
-process.on("disconnect", () => process.exit(0));
+const endEarly = (): void => process.exit(0);
+process.on("disconnect", endEarly);
 
 const { serveWorker } = await import("./serve-worker.ts");
+process.off("disconnect", endEarly);
 serveWorker();

@@ -80,6 +80,24 @@ test("kill -9 of the supervisor ends the workers and frees the port; no forwarde
   expect(upstream.ids().filter((id) => !recorded.has(id))).toEqual([]);
 });
 
+test("kill -9 of the supervisor leaves a call that was with the server on record as interrupted", { timeout: 90_000 }, async () => {
+  stage = await serve(upstream.url, 1);
+  upstream.delay(60_000);
+  const underWay = call(stage.url, 1).then(
+    () => "answered",
+    () => "broken",
+  );
+  await until(() => upstream.received.length === 1, "the call is with the server");
+  const [worker] = stage.workers() as [number];
+  process.kill(stage.supervisor, "SIGKILL");
+  expect(await underWay).toBe("broken");
+  await until(() => !lives(worker), "the worker ends");
+  expect(stage.records().map(({ kind, reason }) => [kind, reason])).toEqual([
+    ["message", undefined],
+    ["synthetic", "ERR_INTERRUPTED"],
+  ]);
+});
+
 test("workers that end at once again and again are not started in a loop", { timeout: 90_000 }, async () => {
   stage = await serve(upstream.url, 1);
   const killed = new Set<number>();

@@ -1,4 +1,5 @@
 /** A stop in good order: nothing new, streams told, calls under way finished or, in the end, broken and on record. */
+import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -56,6 +57,17 @@ test("an open stream is told and ends in good order, an idle connection is close
   expect(stream.text).toBe(": hello\n\n: sluice is stopping\n\n");
   expect(stage.records().filter(({ kind }) => kind === "synthetic")).toEqual([]);
   agent.destroy();
+});
+
+test("connections on which nothing was asked do not hold the stop up", { timeout: 60_000 }, async () => {
+  stage = await serve(upstream.url, 1, "limits: {drain_s: 600}");
+  const { port } = new URL(stage.url);
+  const silent = connect(Number(port), "127.0.0.1");
+  await once(silent, "connect");
+  expect(isEcho(await call(stage.url, 1))).toBe(true);
+  stage.signal("SIGTERM");
+  expect(await stage.ended).toBe(0);
+  silent.destroy();
 });
 
 test("a call that outlasts limits.drain_s is broken and on record", { timeout: 60_000 }, async () => {
