@@ -1,5 +1,5 @@
 /**
- * What `npm start`, `npm test`, `npm run check` and `npm run bench` call: set-up first, then the program under the Node that set-up prepared.
+ * What `npm start`, `npm test`, `npm run check`, `npm run bench` and `npm run chaos` call: set-up first, then the program under the Node that set-up prepared.
  * Must run under any Node from 18 on with nothing installed.
  */
 import path from "node:path";
@@ -15,6 +15,7 @@ const tasks = {
   test: { scope: "test", command: node, args: [path.join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...args] },
   generate: { scope: "test", command: node, args: [path.join(root, "scripts", "generate.ts"), ...args] },
   check: { scope: "test", command: node, args: [path.join(root, "scripts", "check.mjs"), ...args] },
+  chaos: { scope: "test", command: node, args: [path.join(root, "scripts", "chaos.ts"), ...args] },
   bench: { scope: "serve", command: node, args: [path.join(root, "scripts", "bench.ts"), ...args] },
 };
 

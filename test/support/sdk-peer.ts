@@ -66,6 +66,8 @@ export interface SdkClient {
 export interface ClientSettings {
   /** What the client answers; a question without an entry is answered with its harmless default. */
   readonly answers?: Partial<Record<Question, Record<string, unknown>>>;
+  /** How it speaks HTTP; without one, what it sends and gets is kept in `wire`. */
+  readonly fetch?: typeof fetch;
 }
 
 export const HARMLESS: Record<Question, Record<string, unknown>> = {

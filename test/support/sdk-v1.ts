@@ -188,7 +188,7 @@ export async function openV1Server(form: Form): Promise<SdkServer> {
   };
 }
 
-export async function connectV1(url: string, { answers = {} }: ClientSettings = {}): Promise<SdkClient> {
+export async function connectV1(url: string, { answers = {}, fetch: own }: ClientSettings = {}): Promise<SdkClient> {
   const client = new Client({ name: "visitor", version: "1.0.0" }, { capabilities: { sampling: {}, elicitation: {}, roots: {} } });
   const asked: Question[] = [];
   const answer = <Answer>(question: Question): Answer => {
@@ -204,7 +204,7 @@ export async function connectV1(url: string, { answers = {} }: ClientSettings = 
     return Promise.resolve();
   };
   const tap = tappedFetch();
-  const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: tap.fetch });
+  const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: own ?? tap.fetch });
   await client.connect(transport as Transport);
   return {
     sdk: client,

@@ -238,7 +238,11 @@ function askOutside(server: McpServer["server"], question: Question): Promise<un
   }
 }
 
-export async function connectV2(url: string, mode: VersionNegotiationMode, { answers = {} }: ClientSettings = {}): Promise<SdkClient> {
+export async function connectV2(
+  url: string,
+  mode: VersionNegotiationMode,
+  { answers = {}, fetch: own }: ClientSettings = {},
+): Promise<SdkClient> {
   const client = new Client(
     { name: "visitor", version: "1.0.0" },
     { capabilities: { sampling: {}, elicitation: { form: {} }, roots: {} }, versionNegotiation: { mode } },
@@ -257,7 +261,7 @@ export async function connectV2(url: string, mode: VersionNegotiationMode, { ans
     return Promise.resolve();
   };
   const tap = tappedFetch();
-  const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: tap.fetch });
+  const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: own ?? tap.fetch });
   await client.connect(transport);
   return {
     sdk: client,
