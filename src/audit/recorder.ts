@@ -36,7 +36,8 @@ export interface Entry {
   readonly refusal: Failure | undefined;
   readonly startedTicks: number;
   readonly slot: Slot | undefined;
-  readonly head: MessageHead;
+  /** What its record begins with, as JSON members. */
+  readonly head: string;
 }
 
 /** What is known of a request that was refused before it was a message. */
@@ -49,16 +50,21 @@ export interface Refused {
   readonly httpMethod: string;
 }
 
-type Head = Pick<AuditRecord, "schema" | "time" | "decision_id" | "exchange_id" | "server" | "principal" | "client_ip">;
+/** Members of a record; an undefined one is not written. */
+type Members<Key extends keyof AuditRecord> = { readonly [K in Key]: AuditRecord[K] | undefined };
+type ExchangeHead = Pick<AuditRecord, "decision_id" | "exchange_id" | "server" | "principal" | "client_ip">;
 /** What is known of a message's record before it is judged. */
-type MessageHead = Omit<Head, "schema" | "time"> &
+type MessageHead = ExchangeHead &
   Pick<AuditRecord, "direction" | "kind"> &
-  Partial<Pick<AuditRecord, "phase" | "method" | "message_kind" | "rpc_id" | "target" | "bytes_in">>;
+  Partial<Members<"phase" | "method" | "message_kind" | "rpc_id" | "target" | "bytes_in">>;
+/** The rest of it. */
+type MessageEnd = Members<Exclude<keyof AuditRecord, keyof MessageHead | "schema" | "time" | "upstream_status">>;
 
 export class Recorder {
   readonly #parts: RecorderParts;
   /** Names are few and come in every record: each is searched once. */
   readonly #screenName: (name: string) => string;
+  readonly #name: (name: string) => string;
   /** Entries of clients' requests that have gone to their servers, by the request. */
   readonly #forwarded = new Map<Message | undefined, Slot>();
   #failing = false;
@@ -66,28 +72,31 @@ export class Recorder {
   constructor(parts: RecorderParts) {
     this.#parts = parts;
     this.#screenName = remembering(parts.screenText);
+    this.#name = remembering((name) => printable(name, this.#screenName));
   }
 
   /** A message begins to be judged: from here on it is on record whatever happens to this process. */
   enter(transaction: Transaction): Entry {
     const { inFlight, ticks } = this.#parts;
     const startedTicks = ticks();
-    let head: MessageHead;
+    let known: MessageHead;
     let refusal: Failure | undefined;
     try {
-      head = this.#messageHead(transaction);
+      known = this.#messageHead(transaction);
     } catch (fault) {
       // What cannot be described is not let through, and is on record all the same.
-      head = bareHead(transaction);
+      known = bareHead(transaction);
       refusal = { code: "ERR_AUDIT", detail: `record: ${faultName(fault)}` };
     }
+    const text = JSON.stringify(known);
+    const head = text.slice(1, -1);
     const request = this.#forwarded.get(transaction.answers?.message);
     if (request !== undefined) {
       this.#forwarded.delete(transaction.answers?.message);
-      inFlight.answer(request, headText(head));
+      inFlight.answer(request, fitting(text, known));
       return { transaction, refusal, startedTicks, slot: request, head };
     }
-    const slot = inFlight.enter(headText(head));
+    const slot = inFlight.enter(fitting(text, known));
     if (slot === undefined) refusal ??= { code: "ERR_OVERLOADED", detail: "too many messages are under way" };
     return { transaction, refusal, startedTicks, slot, head };
   }
@@ -98,14 +107,14 @@ export class Recorder {
     const elapsed = ticks() - startedTicks;
     if (slot !== undefined) inFlight.judged(slot);
     let final = outcome;
-    let record: AuditRecord;
+    let end: string;
     try {
-      record = this.#messageRecord(head, outcome, elapsed);
+      end = JSON.stringify(this.#messageEnd(outcome, elapsed));
     } catch (fault) {
       final = withheld(transaction, { code: "ERR_AUDIT", detail: `record: ${faultName(fault)}` });
-      record = this.#bareRecord(transaction, final);
+      end = JSON.stringify({ effect: final.effect, reason: final.reason, detail: final.detail, rules: [] });
     }
-    if (!this.#write(record)) final = withheld(transaction, { code: "ERR_AUDIT" });
+    if (!this.#append(`${head},${end.slice(1, -1)}`)) final = withheld(transaction, { code: "ERR_AUDIT" });
     const method = transaction.message.method ?? transaction.answers?.method;
     metrics.message(transaction.exchange.server.name, method, transaction.direction, final.effect, elapsed / 1000);
     if (final.reason === "ERR_UNASKED" && transaction.direction === "server_to_client")
@@ -124,7 +133,6 @@ export class Recorder {
   refused(refused: Refused, failure: Failure): void {
     this.#parts.metrics.refused(refused.server, failure.code);
     this.#write({
-      ...this.#stamp(),
       decision_id: refused.exchangeId,
       exchange_id: refused.exchangeId,
       server: refused.server ?? "none",
@@ -143,7 +151,7 @@ export class Recorder {
   /** A GET or DELETE that is about to be forwarded. False when it must not be. */
   transport(exchange: Exchange, httpMethod: string): boolean {
     return this.#write({
-      ...this.#exchangeHead(exchange, exchange.id),
+      ...exchangeHead(exchange, exchange.id),
       direction: "client_to_server",
       kind: "transport",
       method: httpMethod,
@@ -161,7 +169,7 @@ export class Recorder {
     log[level]({ server, code: failure.code, detail: failure.detail, status, decision_id: decisionId }, "no usable answer from the server");
     const slot = this.#claim(asked?.request.message);
     this.#write({
-      ...this.#exchangeHead(exchange, decisionId),
+      ...exchangeHead(exchange, decisionId),
       direction: "server_to_client",
       kind: "synthetic",
       ...(asked === undefined ? {} : { method: this.#name(asked.request.method) }),
@@ -201,79 +209,53 @@ export class Recorder {
     return {
       ...bareHead(transaction),
       phase: message.kind === "request" || message.kind === "notification" ? message.kind : "response",
-      ...(method === undefined ? {} : { method: this.#name(method) }),
-      ...(Number.isSafeInteger(id) ? { rpc_id: id } : {}),
-      ...(target === undefined
-        ? {}
-        : {
-            target: {
-              kind: target.kind,
-              name: target.name === undefined ? printableUri(target.uri ?? "", screenText) : this.#name(target.name),
-            },
-          }),
+      method: method === undefined ? undefined : this.#name(method),
+      rpc_id: Number.isSafeInteger(id) ? id : undefined,
+      target:
+        target === undefined
+          ? undefined
+          : { kind: target.kind, name: target.name === undefined ? printableUri(target.uri ?? "", screenText) : this.#name(target.name) },
     };
   }
 
-  #messageRecord(head: MessageHead, outcome: Outcome, elapsedMs: number): AuditRecord {
+  #messageEnd({ effect, reason, detail, decision, findings, list, bytes }: Outcome, elapsedMs: number): MessageEnd {
     const { screenText } = this.#parts;
-    const { decision, findings } = outcome;
+    const found = findings === undefined || findings.list.length === 0 ? undefined : findings.list;
     return {
-      ...this.#stamp(),
-      ...head,
-      effect: outcome.effect,
-      ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
-      ...(outcome.detail === undefined ? {} : { detail: outcome.detail }),
-      rules: decision === undefined ? [] : auditRules(decision.matched, screenText),
-      ...(decision === undefined || decision.would.length === 0 ? {} : { would: auditRules(decision.would, screenText) }),
-      ...(decision?.wouldBe === undefined ? {} : { would_be: decision.wouldBe.effect }),
-      ...(decision?.waived === undefined ? {} : { waived: [...decision.waived] }),
-      ...(decision === undefined || decision.grants.length === 0 ? {} : { grants: decision.grants.map((grant) => grant.id) }),
-      ...(findings === undefined || findings.list.length === 0 ? {} : { findings: auditFindings(findings.list, this.#screenName) }),
-      ...(findings?.capped === true ? { findings_capped: true as const } : {}),
-      ...(outcome.list === undefined
-        ? {}
-        : {
-            list: {
-              total: outcome.list.total,
-              hidden_total: outcome.list.hidden.length,
-              hidden: outcome.list.hidden.slice(0, HIDDEN).map((item) => ({ name: this.#name(item.name), rules: [...item.rules] })),
-            },
-          }),
-      bytes_out: outcome.bytes?.length ?? 0,
-      latency_us: Math.round(elapsedMs * 1000),
-      ...(decision === undefined ? {} : { revision: decision.revision }),
-    };
-  }
-
-  /** What is on record of a message that cannot be described. */
-  #bareRecord(transaction: Transaction, { effect, reason, detail }: Outcome): AuditRecord {
-    return {
-      ...this.#stamp(),
-      ...bareHead(transaction),
       effect,
-      ...(reason === undefined ? {} : { reason }),
-      ...(detail === undefined ? {} : { detail }),
-      rules: [],
+      reason,
+      detail,
+      rules: decision === undefined ? [] : auditRules(decision.matched, screenText),
+      would: decision === undefined || decision.would.length === 0 ? undefined : auditRules(decision.would, screenText),
+      would_be: decision?.wouldBe?.effect,
+      waived: decision?.waived === undefined ? undefined : [...decision.waived],
+      grants: decision === undefined || decision.grants.length === 0 ? undefined : decision.grants.map((grant) => grant.id),
+      findings: found === undefined ? undefined : auditFindings(found, this.#screenName),
+      findings_capped: findings?.capped === true ? true : undefined,
+      list:
+        list === undefined
+          ? undefined
+          : {
+              total: list.total,
+              hidden_total: list.hidden.length,
+              hidden: list.hidden.slice(0, HIDDEN).map((item) => ({ name: this.#name(item.name), rules: [...item.rules] })),
+            },
+      bytes_out: bytes?.length ?? 0,
+      latency_us: Math.round(elapsedMs * 1000),
+      revision: decision?.revision,
     };
-  }
-
-  #name(name: string): string {
-    return printable(name, this.#screenName);
-  }
-
-  #exchangeHead(exchange: Exchange, decisionId: string): Head {
-    return { ...this.#stamp(), ...exchangeHead(exchange, decisionId) };
-  }
-
-  #stamp(): Pick<AuditRecord, "schema" | "time"> {
-    return { schema: "sluice.audit/v1", time: new Date(this.#parts.clock()).toISOString() };
   }
 
   /** Whether the message may go on. */
-  #write(record: AuditRecord): boolean {
-    const { sink, onError, metrics, log, inFlight } = this.#parts;
+  #write(record: Omit<AuditRecord, "schema" | "time">): boolean {
+    return this.#append(JSON.stringify(record).slice(1, -1));
+  }
+
+  /** `members`: of a record, as JSON. */
+  #append(members: string): boolean {
+    const { sink, onError, metrics, log, inFlight, clock } = this.#parts;
     inFlight.alive();
-    const written = sink.write(record);
+    const written = sink.write(`{"schema":"sluice.audit/v1","time":"${timeText(clock())}",${members}}`);
     if (written.ok) {
       if (this.#failing) log.info("audit records are written again");
       this.#failing = false;
@@ -286,7 +268,7 @@ export class Recorder {
   }
 }
 
-function exchangeHead({ id, server, principal, ip }: Exchange, decisionId: string): Omit<Head, "schema" | "time"> {
+function exchangeHead({ id, server, principal, ip }: Exchange, decisionId: string): ExchangeHead {
   return {
     decision_id: decisionId,
     exchange_id: id,
@@ -307,9 +289,16 @@ function bareHead({ exchange, direction, decisionId, message }: Transaction): Me
   };
 }
 
-/** The head as the watchdog thread would write it: within its room, whatever names are in it. */
-function headText(head: MessageHead): string {
-  const text = JSON.stringify(head);
+let timed = { ms: Number.NaN, text: "" };
+
+/** RFC 3339, UTC, of unix milliseconds: many records fall into one. */
+function timeText(ms: number): string {
+  if (ms !== timed.ms) timed = { ms, text: new Date(ms).toISOString() };
+  return timed.text;
+}
+
+/** A head as the watchdog thread would write it: within its room, whatever names are in it. */
+function fitting(text: string, head: MessageHead): string {
   if (text.length * LONGEST_LETTER <= TEXT_BYTES || Buffer.byteLength(text) <= TEXT_BYTES) return text;
   const { target: _target, method: _method, ...rest } = head;
   return JSON.stringify({ ...rest, principal: { id: "*", method: "none" }, client_ip: "*" });

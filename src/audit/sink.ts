@@ -5,10 +5,10 @@
 import { fail, ok, type Result } from "../errors.ts";
 import { faultName } from "../observe/logger.ts";
 import { LineFile } from "./line-file.js";
-import type { AuditRecord } from "./record.ts";
 
 export interface AuditSink {
-  write(record: AuditRecord): Result<void>;
+  /** Writes one record, as JSON without a line end. */
+  write(record: string): Result<void>;
   /** Opens the file anew, after it was moved away by log rotation. */
   reopen(): Result<void>;
   close(): void;
@@ -34,13 +34,13 @@ class FileSink implements AuditSink {
     }
   }
 
-  write(record: AuditRecord): Result<void> {
+  write(record: string): Result<void> {
     if (this.#file === undefined) {
       const reopened = this.reopen();
       if (!reopened.ok) return reopened;
     }
     try {
-      this.#file?.append(JSON.stringify(record));
+      this.#file?.append(record);
       return ok(undefined);
     } catch (fault) {
       return fail({ code: "ERR_AUDIT", detail: `cannot write the audit file: ${faultName(fault)}` });

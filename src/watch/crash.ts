@@ -2,7 +2,6 @@
  * The end of a process on a fault of its own: what is under way is put on record, one line says that it happened, and the process ends.
  * Must not go on: after a fault that nobody caught nothing can be trusted.
  */
-import type { AuditRecord } from "../audit/record.ts";
 import type { AuditSink } from "../audit/sink.ts";
 import { faultName, type Logger } from "../observe/logger.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -26,7 +25,7 @@ export function endOnFault(inFlight: InFlight, sink: AuditSink, log: Logger): ()
 export function recordUnderWay(inFlight: InFlight, sink: AuditSink, reason: "ERR_CRASHED" | "ERR_INTERRUPTED"): number {
   let unrecorded = 0;
   inFlight.drain((head, forwarded) => {
-    if (!sink.write(JSON.parse(lastRecord(head, forwarded, reason)) as AuditRecord).ok) unrecorded += 1;
+    if (!sink.write(lastRecord(head, forwarded, reason)).ok) unrecorded += 1;
   });
   return unrecorded;
 }

@@ -30,20 +30,21 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const record = (name: string): AuditRecord => ({
-  schema: "sluice.audit/v1",
-  time: "2026-11-24T00:00:00.000Z",
-  decision_id: name,
-  exchange_id: name,
-  server: "one",
-  principal: { id: "ann", method: "api_key" },
-  client_ip: "127.0.0.1",
-  direction: "client_to_server",
-  kind: "message",
-  effect: "allow",
-  rules: [],
-});
-const line = (name: string): string => `${JSON.stringify(record(name))}\n`;
+const record = (name: string): string =>
+  JSON.stringify({
+    schema: "sluice.audit/v1",
+    time: "2026-11-24T00:00:00.000Z",
+    decision_id: name,
+    exchange_id: name,
+    server: "one",
+    principal: { id: "ann", method: "api_key" },
+    client_ip: "127.0.0.1",
+    direction: "client_to_server",
+    kind: "message",
+    effect: "allow",
+    rules: [],
+  } satisfies AuditRecord);
+const line = (name: string): string => `${record(name)}\n`;
 
 function open(path = file): AuditSink {
   const opened = openAuditFile(path);
