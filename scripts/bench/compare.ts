@@ -8,6 +8,7 @@ import { pathOf } from "./messages.ts";
 import { type Usage, usageOf } from "./process-tree.ts";
 import type { Row } from "./scenarios.ts";
 import { type RunningSluice, startSluice } from "./sluice.ts";
+import type { Streams } from "./streams.ts";
 
 export interface Parts {
   readonly children: Children;
@@ -38,6 +39,9 @@ export interface Side {
   /** The sum over the tree, in MiB; that of its largest process. */
   readonly peakMiB: number;
   readonly largestMiB: number;
+  /** Resident before the first call, and how much more once the streams of the row were open. */
+  readonly restMiB: number;
+  readonly streamsMiB: number;
 }
 
 export interface RowResult {
@@ -65,9 +69,10 @@ export interface Target {
 
 const MIB = 1 << 20;
 const WARM_SECONDS = 12;
+const REST_MS = 500;
 
 export async function compare(row: Row, parts: Parts): Promise<RowResult> {
-  const { children, upstream, cores, rounds, seconds } = parts;
+  const { children, upstream, cores, rounds } = parts;
   const path = pathOf(row.answer);
   const baseline = await children.start("baseline", cores.proxy, [String(upstream.port)]);
   const sluice = await startSluice(children, {
@@ -79,29 +84,35 @@ export async function compare(row: Row, parts: Parts): Promise<RowResult> {
     cores: cores.proxy,
     denied: row.expected === "denied" ? ["echo_000000000"] : [],
   });
+  const holders: Child[] = [];
   try {
     const copy: Target = { pid: baseline.pid, port: baseline.port, paths: [path], job: { expected: "same" } };
     const gateway: Target = { pid: sluice.pid, port: sluice.port, paths: sluice.paths, job: {} };
+    await sleep(REST_MS);
+    const rest = { copy: residentMiB(copy), gateway: residentMiB(gateway) };
+    if (row.streams > 0) for (const target of [copy, gateway]) holders.push(await holdStreams(target, row.streams, parts));
+    const held = { copy: residentMiB(copy) - rest.copy, gateway: residentMiB(gateway) - rest.gateway };
     const tally = new Tally(row);
     for (const target of [copy, gateway]) await warmUp(target, row, parts, (measured) => tally.add(target === gateway, measured));
+    const perSecond = row.halfLoad ? await halfOf(gateway, row, parts, tally) : undefined;
     const sides: { copy: Round[]; gateway: Round[] } = { copy: [], gateway: [] };
     for (let round = 0; round < rounds; round += 1) {
       for (const [name, target] of [["copy", copy] as const, ["gateway", gateway] as const]) {
         const before = usageOf(target.pid);
-        const measured = await load(target, row, parts, seconds);
+        const measured = await load(target, row, parts, perSecond);
         tally.add(target === gateway, measured);
         sides[name].push(roundOf(measured, before, usageOf(target.pid)));
       }
     }
-    const memory = { copy: memoryOf(usageOf(copy.pid)), gateway: memoryOf(usageOf(gateway.pid)) };
+    const peak = { copy: peakOf(usageOf(copy.pid)), gateway: peakOf(usageOf(gateway.pid)) };
     const memo = await sluice.counter("sluice_decision_memo_total");
     const auditRecords = await settled(sluice, tally.messages);
     return {
       name: row.name,
       row,
       pinning: cores.note,
-      baseline: { rounds: sides.copy, ...memory.copy },
-      sluice: { rounds: sides.gateway, ...memory.gateway },
+      baseline: { rounds: sides.copy, restMiB: rest.copy, streamsMiB: held.copy, ...peak.copy },
+      sluice: { rounds: sides.gateway, restMiB: rest.gateway, streamsMiB: held.gateway, ...peak.gateway },
       calls: tally.calls,
       messages: tally.messages,
       auditRecords,
@@ -109,24 +120,61 @@ export async function compare(row: Row, parts: Parts): Promise<RowResult> {
       problems: tally.problems(auditRecords),
     };
   } finally {
-    await Promise.all([baseline.stop(), sluice.stop()]);
+    await Promise.all([baseline, sluice, ...holders].map((one) => one.stop()));
   }
+}
+
+/** Half of the calls per second that Sluice can answer now. */
+async function halfOf(gateway: Target, row: Row, parts: Parts, tally: Tally): Promise<number> {
+  const measured = await load(gateway, row, parts);
+  tally.add(true, measured);
+  return answered(measured) / measured.seconds / 2;
+}
+
+async function holdStreams({ port, paths }: Target, count: number, { children, cores }: Parts): Promise<Child> {
+  const holder = await children.start("streams", cores.load);
+  const wanted: Streams = { port, path: paths[0] ?? "/", count };
+  const { fault } = await holder.ask(wanted);
+  if (fault !== undefined) throw new Error(fault as string);
+  return holder;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** By calls and not by time alone: on a busy machine, code that is not compiled yet would be measured. */
 export async function warmUp(target: Target, row: Row, parts: Parts, count: (measured: Measured) => void): Promise<void> {
-  const { warmCalls, seconds } = parts;
+  const { warmCalls } = parts;
   for (let calls = 0, spent = 0; calls < warmCalls && spent < WARM_SECONDS; ) {
-    const measured = await load(target, row, parts, seconds);
+    const measured = await load(target, row, parts);
     count(measured);
     calls += Math.max(1, answered(measured));
     spent += measured.seconds;
   }
 }
 
-export async function load({ port, paths, job }: Target, row: Row, { load: generator }: Parts, seconds: number): Promise<Measured> {
+/** One round: as a closed loop, or as an open one with `perSecond` calls. */
+export async function load(
+  { port, paths, job }: Target,
+  row: Row,
+  { load: generator, seconds }: Parts,
+  perSecond?: number,
+): Promise<Measured> {
   const { answer, expected, varied, bytes, connections, sessions } = row;
-  const whole: Job = { port, paths, connections, seconds, bytes, varied, answer, expected, sessions, ...job };
+  const whole: Job = {
+    port,
+    paths,
+    connections,
+    seconds,
+    bytes,
+    varied,
+    answer,
+    expected,
+    sessions,
+    ...(perSecond === undefined ? {} : { perSecond }),
+    ...job,
+  };
   const { measured, fault } = await generator.ask(whole);
   if (fault !== undefined) throw new Error(`the load generator failed: ${fault as string}`);
   return measured as Measured;
@@ -135,7 +183,7 @@ export async function load({ port, paths, job }: Target, row: Row, { load: gener
 function roundOf(measured: Measured, before: readonly Usage[], after: readonly Usage[]): Round {
   const calls = Math.max(1, answered(measured));
   const used = after.map(({ pid, cpuUs }) => cpuUs - (before.find((usage) => usage.pid === pid)?.cpuUs ?? 0));
-  const total = used.reduce((sum, cpuUs) => sum + cpuUs, 0);
+  const total = sum(used);
   return {
     perSecond: calls / measured.seconds,
     cpuUs: total / calls,
@@ -146,30 +194,39 @@ function roundOf(measured: Measured, before: readonly Usage[], after: readonly U
   };
 }
 
-function memoryOf(usages: readonly Usage[]): Pick<Side, "peakMiB" | "largestMiB"> {
+function peakOf(usages: readonly Usage[]): Pick<Side, "peakMiB" | "largestMiB"> {
   const peaks = usages.map(({ peakBytes }) => peakBytes / MIB);
-  return { peakMiB: peaks.reduce((sum, peak) => sum + peak, 0), largestMiB: Math.max(0, ...peaks) };
+  return { peakMiB: sum(peaks), largestMiB: Math.max(0, ...peaks) };
+}
+
+function residentMiB({ pid }: Pick<Target, "pid">): number {
+  return sum(usageOf(pid).map(({ residentBytes }) => residentBytes / MIB));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** The records are written before the answers leave, so they are all there; workers that share a file may still be at it. */
 async function settled(sluice: RunningSluice, expected: number): Promise<number> {
   let records = await sluice.auditRecords();
   for (let tries = 0; records < expected && tries < 10; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
     records = await sluice.auditRecords();
   }
   return records;
 }
 
-/** Adds up what was answered over all rounds, warm-up included. */
+/** Adds up what was answered over all rounds, warm-up included. The GET of a stream is on record like a message. */
 class Tally {
   readonly #row: Row;
   readonly #problems: string[] = [];
   calls = 0;
-  messages = 0;
+  messages: number;
 
   constructor(row: Row) {
     this.#row = row;
+    this.messages = row.streams;
   }
 
   add(throughSluice: boolean, measured: Measured): void {

@@ -90,7 +90,7 @@ function placeOf(url: string): string {
 
 /** Profiles one load, of the process that did the most: with a supervisor, that is a worker. */
 export async function profile(row: Row, parts: Parts): Promise<Profile> {
-  const { children, upstream, folder, cores, seconds } = parts;
+  const { children, upstream, folder, cores } = parts;
   const profiles = `${folder}-profiles`;
   rmSync(profiles, { recursive: true, force: true });
   mkdirSync(profiles);
@@ -111,7 +111,7 @@ export async function profile(row: Row, parts: Parts): Promise<Profile> {
   try {
     await warmUp(target, row, parts, () => {});
     from = monotonicUs();
-    calls = answered(await load(target, row, parts, seconds));
+    calls = answered(await load(target, row, parts));
     to = monotonicUs();
   } finally {
     // The profile is written when the process ends in good order.

@@ -1,5 +1,6 @@
 /** Figures as people read them: ratios of medians with their spread, in a table. Pure functions on results. */
 import type { Round, RowResult } from "./compare.ts";
+import type { StartsResult } from "./starts.ts";
 
 /** A ratio of medians, and the least and the most of the single rounds. */
 export interface Ratio {
@@ -100,6 +101,41 @@ function memoHits(memo: Readonly<Record<string, number>>): string {
   const all = Object.values(memo).reduce((sum, value) => sum + value, 0);
   const hits = memo['outcome="hit"'] ?? 0;
   return all === 0 ? "–" : `${Math.round((100 * hits) / all)} %`;
+}
+
+/** What is no ratio: start, memory, latency at half load, time for each KB. */
+export function factsTable(results: readonly RowResult[], starts: StartsResult | undefined): string[][] {
+  const rows: string[][] = [["", "byte copy", "Sluice"]];
+  if (starts !== undefined) {
+    const { baseline, sluice } = starts;
+    rows.push(["start until it listens, ms", spread(baseline.ms), spread(sluice.ms)]);
+    rows.push(["start until it listens, ms of CPU", spread(baseline.cpuMs), spread(sluice.cpuMs)]);
+    rows.push(["memory at rest, MiB", spread(baseline.restMiB), spread(sluice.restMiB)]);
+  }
+  for (const { name, row, baseline, sluice } of results) {
+    if (row.streams > 0) rows.push([`${name}: MiB more for the streams`, baseline.streamsMiB.toFixed(0), sluice.streamsMiB.toFixed(0)]);
+    if (row.halfLoad) {
+      rows.push([`${name}: p50 ms`, spread(baseline.rounds.map(({ p50Ms }) => p50Ms)), spread(sluice.rounds.map(({ p50Ms }) => p50Ms))]);
+      rows.push([`${name}: p99 ms`, spread(baseline.rounds.map(({ p99Ms }) => p99Ms)), spread(sluice.rounds.map(({ p99Ms }) => p99Ms))]);
+    }
+    const kib = row.answer.bytes / 1024;
+    const perKib = (rounds: readonly Round[]): string => spread(rounds.map(({ cpuUs }) => cpuUs / kib));
+    if (kib > 1) rows.push([`${name}: CPU µs for each KB`, perKib(baseline.rounds), perKib(sluice.rounds)]);
+    const events = row.answer.events;
+    const perEvent = (rounds: readonly Round[]): string => spread(rounds.map(({ cpuUs }) => cpuUs / events));
+    if (events > 1) rows.push([`${name}: CPU µs for each event`, perEvent(baseline.rounds), perEvent(sluice.rounds)]);
+    if (row.workers > 1) {
+      rows.push([`${name}: CPU µs per call of the supervisor`, "–", spread(sluice.rounds.map(({ supervisorCpuUs }) => supervisorCpuUs))]);
+    }
+  }
+  return rows;
+}
+
+/** The median, and the least and the most. */
+function spread(numbers: readonly number[]): string {
+  const digits = median(numbers) < 10 ? 2 : median(numbers) < 100 ? 1 : 0;
+  const [middle, least, most] = [median(numbers), Math.min(...numbers), Math.max(...numbers)].map((number) => number.toFixed(digits));
+  return numbers.length === 1 ? (middle as string) : `${middle} (${least}–${most})`;
 }
 
 /** The cells in columns, for a terminal. */

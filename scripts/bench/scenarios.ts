@@ -30,6 +30,8 @@ export interface Scenario {
   readonly name: string;
   readonly about: string;
   readonly rows: readonly Row[];
+  /** How often to start Sluice, to see how long it takes. */
+  readonly starts?: number;
 }
 
 const KIB = 1024;
@@ -79,6 +81,22 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "workers",
     about: "two workers, each on a core of its own",
     rows: [row("1 KB + 1 KB, 2 workers", { workers: 2, connections: 32 })],
+  },
+  {
+    name: "streams",
+    about: "1,000 GET streams that stay open, and the memory for them",
+    rows: [row("1 KB + 1 KB, 1,000 streams open", { streams: 1000 })],
+  },
+  {
+    name: "latency",
+    about: "latency while half as many calls come as Sluice can answer, whatever becomes of those before",
+    rows: [row("1 KB + 1 KB at half load", { halfLoad: true })],
+  },
+  {
+    name: "start",
+    about: "from the start of the process until it listens, and its memory at rest",
+    rows: [],
+    starts: 5,
   },
   {
     name: "servers",
