@@ -61,7 +61,8 @@ async function printComparison(options: Options, machine: string): Promise<boole
       if (row.workers > 1) skipped.push(`${row.name}: ${result.pinning}`);
     }
   }
-  const figures = results.map(figuresOf);
+  // At half load the throughput is what was asked for: no ratio to show.
+  const figures = results.filter(({ row }) => !row.halfLoad).map(figuresOf);
   const tables = [tableOf(figures), factsTable(results, starts)].filter((table) => table.length > 1);
   for (const table of tables) say(`\n${inColumns(table)}`);
   for (const note of skipped) say(note);

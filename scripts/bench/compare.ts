@@ -239,7 +239,7 @@ class Tally {
     if (!throughSluice) return;
     this.calls += calls;
     // A denied call never reaches the server: nothing comes back.
-    this.messages += calls * (expected === "denied" ? 1 : 1 + answer.events) + measured.sessions * 2;
+    this.messages += calls * (expected === "denied" ? 1 : 1 + answer.events) + measured.opened * 2;
   }
 
   problems(auditRecords: number): string[] {

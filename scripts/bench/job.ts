@@ -34,8 +34,8 @@ export interface Measured extends Counts {
   readonly seconds: number;
   /** Calls without an answer. */
   readonly lost: number;
-  /** Sessions that were opened, with one call each that is counted nowhere else. */
-  readonly sessions: number;
+  /** New sessions: the handshake of each is counted nowhere else. */
+  readonly opened: number;
   /** The first few things that were not as expected. */
   readonly problems: readonly string[];
   readonly p50Ms: number;

@@ -18,7 +18,7 @@ const SHOWN = 3;
 
 async function run(job: Job): Promise<Measured> {
   const notes: Notes = { histogram: new Histogram(), check: createCheck(job), lost: [] };
-  const sessions = await openSessions(job);
+  const { sessions, opened } = await sessionsFor(job);
   const callers: Caller[] = [];
   for (let at = 0; at < job.connections; at += 1) {
     callers.push(new Caller(await connected(job.port), requestsOf(job, sessions), job.varied, at, notes));
@@ -38,7 +38,7 @@ async function run(job: Job): Promise<Measured> {
     ...check.counts(),
     seconds,
     lost: lost.length,
-    sessions: sessions.length,
+    opened,
     problems: [...lost.slice(0, SHOWN), ...check.problems()],
     p50Ms: histogram.quantile(0.5),
     p99Ms: histogram.quantile(0.99),
@@ -76,9 +76,21 @@ function requestsOf({ port, paths, bytes }: Job, sessions: readonly string[]): P
   return paths.flatMap((path) => all.map((session) => toolCall({ port, path, bytes, ...(session === undefined ? {} : { session }) })));
 }
 
-/** Shakes hands for each session that the job wants, all with the first server. */
+/** Sessions stay: only the first job with a proxy pays for its handshakes. */
+const known = new Map<string, readonly string[]>();
+
+/** The sessions for the job, and how many of them are new. */
+async function sessionsFor(job: Job): Promise<{ sessions: readonly string[]; opened: number }> {
+  const key = `${job.port} ${job.sessions}`;
+  const kept = known.get(key);
+  if (kept !== undefined) return { sessions: kept, opened: 0 };
+  const sessions = job.sessions === 0 ? [] : await openSessions(job);
+  known.set(key, sessions);
+  return { sessions, opened: sessions.length };
+}
+
+/** Shakes hands for each session, all with the first server. */
 async function openSessions({ port, paths, sessions }: Job): Promise<string[]> {
-  if (sessions === 0) return [];
   const given: string[] = [];
   const socket = await connected(port);
   const request = initialize(port, paths[0] ?? "/");
