@@ -44,39 +44,41 @@ async function printProfiles(options: Options, machine: string): Promise<void> {
 
 async function printComparison(options: Options, machine: string): Promise<boolean> {
   const results: RowResult[] = [];
-  const skipped: string[] = [];
+  const notes: string[] = [];
   let starts: StartsResult | undefined;
   for (const scenario of options.scenarios) {
     const times = Math.min(scenario.starts ?? 0, options.rounds);
     if (times > 0) starts = await withParts(1, options, (parts) => measureStarts(times, parts));
     for (const row of scenario.rows) {
       if (row.workers > 1 && !hasWorkers()) {
-        skipped.push(`${row.name}: skipped, this Sluice has no --workers`);
+        notes.push(`${row.name}: skipped, this Sluice has no --workers`);
         continue;
       }
       const result = await withParts(row.workers, options, (parts) => compare(row, parts));
       results.push(result);
       say(`measured ${row.name}: ${result.calls} calls, ${result.auditRecords} audit records`);
       for (const problem of result.problems) say(`  WRONG: ${problem}`);
-      if (row.workers > 1) skipped.push(`${row.name}: ${result.pinning}`);
+      if (result.shed > 0)
+        notes.push(`${row.name}: ${result.shed} calls were shed beside ${result.calls}: this machine is too busy for a figure`);
+      if (row.workers > 1) notes.push(`${row.name}: ${result.pinning}`);
     }
   }
   // At half load the throughput is what was asked for: no ratio to show.
   const figures = results.filter(({ row }) => !row.halfLoad).map(figuresOf);
   const tables = [tableOf(figures), factsTable(results, starts)].filter((table) => table.length > 1);
   for (const table of tables) say(`\n${inColumns(table)}`);
-  for (const note of skipped) say(note);
+  for (const note of notes) say(note);
   const how = `${machine}; ${options.rounds} rounds of ${options.seconds} s each`;
   if (options.json !== undefined) {
     const { seconds, rounds } = options;
     writeFileSync(
       options.json,
-      `${JSON.stringify({ machine, seconds, rounds, rows: figures, starts, notes: skipped, raw: results }, undefined, 2)}\n`,
+      `${JSON.stringify({ machine, seconds, rounds, rows: figures, starts, notes, raw: results }, undefined, 2)}\n`,
     );
   }
   const picture = options.svg ?? (options.docs ? PICTURE : undefined);
   if (picture !== undefined) writeFileSync(picture, pictureOf(figures, how));
-  if (options.docs) insertIntoPage("measured", [`${how}.`, ...tables.map(inMarkdown), ...skipped].join("\n\n"));
+  if (options.docs) insertIntoPage("measured", [`${how}.`, ...tables.map(inMarkdown), ...notes].join("\n\n"));
   return results.every(({ problems }) => problems.length === 0);
 }
 

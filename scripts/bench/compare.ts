@@ -51,6 +51,8 @@ export interface RowResult {
   readonly baseline: Side;
   readonly sluice: Side;
   readonly calls: number;
+  /** Calls that Sluice refused for want of time: they are in no other figure. */
+  readonly shed: number;
   readonly messages: number;
   readonly auditRecords: number;
   /** By outcome; empty when this Sluice has no memo. */
@@ -114,6 +116,7 @@ export async function compare(row: Row, parts: Parts): Promise<RowResult> {
       baseline: { rounds: sides.copy, restMiB: rest.copy, streamsMiB: held.copy, ...peak.copy },
       sluice: { rounds: sides.gateway, restMiB: rest.gateway, streamsMiB: held.gateway, ...peak.gateway },
       calls: tally.calls,
+      shed: tally.shed,
       messages: tally.messages,
       auditRecords,
       memo,
@@ -222,6 +225,7 @@ class Tally {
   readonly #row: Row;
   readonly #problems: string[] = [];
   calls = 0;
+  shed = 0;
   messages: number;
 
   constructor(row: Row) {
@@ -238,8 +242,9 @@ class Tally {
     if (measured[wanted] !== calls) this.#problems.push(`${calls - measured[wanted]} of ${calls} answers were not as expected (${wanted})`);
     if (!throughSluice) return;
     this.calls += calls;
+    this.shed += measured.shed;
     // A denied call never reaches the server: nothing comes back.
-    this.messages += calls * (expected === "denied" ? 1 : 1 + answer.events) + measured.opened * 2;
+    this.messages += calls * (expected === "denied" ? 1 : 1 + answer.events) + measured.opened * 2 + measured.shed;
   }
 
   problems(auditRecords: number): string[] {

@@ -27,6 +27,8 @@ export interface Counts {
   readonly same: number;
   readonly redacted: number;
   readonly denied: number;
+  /** 503: the proxy had too much to do and said so. */
+  readonly shed: number;
   readonly wrong: number;
 }
 
@@ -43,7 +45,7 @@ export interface Measured extends Counts {
   readonly maxMs: number;
 }
 
-/** Calls that were answered, rightly or not. */
+/** Calls that were carried and answered, rightly or not. */
 export function answered({ same, redacted, denied, wrong }: Counts): number {
   return same + redacted + denied + wrong;
 }

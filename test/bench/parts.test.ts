@@ -36,6 +36,7 @@ test.each([
   ["the very answer", CLEAN, frame(answer(CLEAN)), "same"],
   ["another id", CLEAN, frame(answer(CLEAN, FIRST_ID + 1)), "wrong"],
   ["another status", CLEAN, frame(answer(CLEAN), "502 Bad Gateway"), "wrong"],
+  ["a refusal for want of time", CLEAN, frame("{}", "503 Service Unavailable"), "shed"],
   ["a changed byte", CLEAN, frame(answer(CLEAN).replace("build 4821", "build 4822")), "wrong"],
   ["a cut answer", CLEAN, frame(answer(CLEAN).slice(0, -1)), "wrong"],
   ["a denial", CLEAN, frame(`{"jsonrpc":"2.0","id":${FIRST_ID},"result":{"isError":true,"content":[]}}`), "denied"],
@@ -45,8 +46,8 @@ test.each([
 ] as const)("%s is counted as what it is", (_, kind, given, expected) => {
   const check = createCheck({ answer: kind, expected: "same" });
   check.answer(FIRST_ID, given);
-  expect(check.counts()).toEqual({ same: 0, redacted: 0, denied: 0, wrong: 0, [expected]: 1 });
-  expect(check.problems()).toHaveLength(expected === "same" ? 0 : 1);
+  expect(check.counts()).toEqual({ same: 0, redacted: 0, denied: 0, shed: 0, wrong: 0, [expected]: 1 });
+  expect(check.problems()).toHaveLength(expected === "same" || expected === "shed" ? 0 : 1);
 });
 
 test("a request keeps its length when its numbers change, and says the new ones everywhere", () => {
@@ -114,6 +115,7 @@ test("a ratio is that of the medians, its spread that of the rounds", () => {
     baseline: { ...side, rounds: [round(100, 10), round(200, 10), round(300, 20)] },
     sluice: { ...side, rounds: [round(50, 20), round(200, 40), round(100, 20)] },
     calls: 1,
+    shed: 0,
     messages: 1,
     auditRecords: 1,
     memo: {},
