@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { load, type Parts, type Target, warmUp } from "./compare.ts";
 import { answered } from "./job.ts";
 import { pathOf } from "./messages.ts";
+import { usageOf } from "./process-tree.ts";
 import type { Row } from "./scenarios.ts";
 import { startSluice } from "./sluice.ts";
 
@@ -34,8 +35,9 @@ export interface SelfTime {
 
 export interface Profile {
   readonly name: string;
-  readonly calls: number;
-  /** Time in which the process did something. */
+  /** CPU time for one call, of the whole process tree. */
+  readonly cpuUs: number;
+  /** Time in which the event loop was not idle, also when other processes had its core. */
   readonly busyUs: number;
   readonly functions: readonly SelfTime[];
   /** The same summed over files, those of a dependency together. */
@@ -88,7 +90,7 @@ function placeOf(url: string): string {
   return dependency === -1 ? relative(ROOT, path) : path.slice(dependency);
 }
 
-/** Profiles one load, of the process that did the most: with a supervisor, that is a worker. */
+/** Profiles one load, of the event loop that did the most: with a supervisor, that is a worker's. */
 export async function profile(row: Row, parts: Parts): Promise<Profile> {
   const { children, upstream, folder, cores } = parts;
   const profiles = `${folder}-profiles`;
@@ -105,30 +107,37 @@ export async function profile(row: Row, parts: Parts): Promise<Profile> {
     nodeOptions: `--cpu-prof --cpu-prof-dir=${profiles} --cpu-prof-interval=${INTERVAL_US}`,
   });
   const target: Target = { pid: sluice.pid, port: sluice.port, paths: sluice.paths, job: {} };
-  let calls: number;
+  let cpuUs: number;
   let from: number;
   let to: number;
   try {
     await warmUp(target, row, parts, () => {});
     from = monotonicUs();
-    calls = answered(await load(target, row, parts));
+    const before = cpuUsOf(sluice.pid);
+    const calls = answered(await load(target, row, parts));
+    cpuUs = (cpuUsOf(sluice.pid) - before) / Math.max(1, calls);
     to = monotonicUs();
   } finally {
     // The profile is written when the process ends in good order.
     await sluice.stop();
   }
-  const files = globSync(join(profiles, "*.cpuprofile"));
+  // CPU.<date>.<time>.<process>.<thread>.<number>: threads that wait look busy to the profiler, the event loops are in the first ones.
+  const files = globSync(join(profiles, "CPU.*.*.*.0.*.cpuprofile"));
   if (files.length === 0) throw new Error("Sluice left no profile: did it end in good order?");
   const read = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as CpuProfile);
   const busyUs = (one: CpuProfile): number => selfTimes(one, [from, to], functionOf).reduce((sum, { us }) => sum + us, 0);
   const busiest = read.toSorted((one, other) => busyUs(other) - busyUs(one))[0] as CpuProfile;
   return {
     name: row.name,
-    calls,
+    cpuUs,
     busyUs: busyUs(busiest),
     functions: selfTimes(busiest, [from, to], functionOf).slice(0, SHOWN),
     files: selfTimes(busiest, [from, to], fileOf).slice(0, SHOWN),
   };
+}
+
+function cpuUsOf(pid: number): number {
+  return usageOf(pid).reduce((sum, { cpuUs }) => sum + cpuUs, 0);
 }
 
 function monotonicUs(): number {
@@ -136,10 +145,10 @@ function monotonicUs(): number {
 }
 
 /** The functions as rows of a table, with their share and their time for each call; then the files. */
-export function profileTables({ name, calls, busyUs, functions, files }: Profile): string[][][] {
+export function profileTables({ name, cpuUs, busyUs, functions, files }: Profile): string[][][] {
   const table = (head: string, times: readonly SelfTime[]): string[][] => [
-    [head, "share", "µs per call"],
-    ...times.map(({ what, us }) => [what, `${((100 * us) / busyUs).toFixed(1)} %`, (us / calls).toFixed(2)]),
+    [head, "share", "CPU µs per call"],
+    ...times.map(({ what, us }) => [what, `${((100 * us) / busyUs).toFixed(1)} %`, ((us / busyUs) * cpuUs).toFixed(1)]),
   ];
   return [table(`${name}: functions by self time`, functions), table(`${name}: files by self time`, files)];
 }
