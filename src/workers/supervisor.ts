@@ -255,6 +255,8 @@ export class Supervisor {
     handle.state = "stalled";
     handle.verdict = "stalled";
     this.#log.warn({ worker: handle.worker.pid }, "a worker stands still and is replaced");
+    // It says nothing any more: a reload that waited for it would keep its replacement waiting.
+    for (const leave of handle.awaited) leave(undefined);
     void this.#bring(handle.place).then(() => {
       handle.worker.kill();
     });

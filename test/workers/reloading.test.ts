@@ -1,11 +1,14 @@
 /** A reload: all workers or none, and no call lost by it. */
-import { renameSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { metricOf } from "../support/metrics.ts";
 import { type EchoUpstream, openEcho } from "./echo-upstream.ts";
 import { load } from "./load.ts";
-import { call, isEcho, serve, type Stage, until } from "./stage.ts";
+import { SLOW_RULE } from "../watch/stage.ts";
+import { call, isEcho, post, serve, type Stage, until } from "./stage.ts";
 
 const OTHER = "policy: {settings: {protocol_and_identity: {access: []}}}";
 
@@ -95,4 +98,34 @@ test("SIGHUP opens the audit file anew in every worker, also without a change", 
   }
   expect(readFileSync(`${audit}.1`, "utf8")).toBe(moved);
   expect(new Set(stage.records().map(({ rpc_id }) => rpc_id))).toEqual(new Set(stage.workers()));
+});
+
+test("a worker that stands still while it prepares a reload is replaced first all the same, and nothing is reloaded", {
+  timeout: 120_000,
+}, async () => {
+  const slow = "log: {level: debug}\npolicy: {path: ./rules}\nlimits: {stall_ms: 10s";
+  const rules = join(mkdtempSync(join(tmpdir(), "sluice-rules-")), "rules");
+  mkdirSync(rules);
+  writeFileSync(join(rules, "slow.rego"), SLOW_RULE);
+  const configured = slow.replace("./rules", rules);
+  stage = await serve(upstream.url, 1, `${configured}}`);
+  const list = Array.from({ length: 900 }, (_, at) => at);
+  const stalled = post(stage.url, { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo", arguments: { list } } }).catch(
+    (fault: unknown) => fault,
+  );
+  await wait(500);
+  // The policy stays, so that it is there at once: the reload gets to the worker before anybody notices that it stands still.
+  stage.configure(`${configured}, findings: 900}`);
+  stage.signal("SIGHUP");
+  await stage.says("stderr", /workers prepare a reload/);
+  expect(stage.said("stderr")).not.toContain("stands still");
+  expect(await stalled).toBeInstanceOf(Error);
+  await stage.says("stderr", /Not reloaded: the running configuration and policy stay\./);
+  expect(isEcho(await call(stage.url, 2))).toBe(true);
+  const said = stage.said("stderr");
+  expect(said).toContain("a worker stands still and is replaced");
+  const served = said.indexOf("a new worker serves");
+  expect(served).toBeGreaterThan(0);
+  expect(said.indexOf("a worker has ended")).toBeGreaterThan(served);
+  rmSync(dirname(rules), { recursive: true });
 });
