@@ -19,7 +19,7 @@ import type { Call } from "./http/call.ts";
 import { Exits } from "./http/exits.ts";
 import { type HostRules, hostRules } from "./http/host-rules.ts";
 import { Load } from "./http/load.ts";
-import { listen, startProblem } from "./http/listen.ts";
+import { listen, type ListenOptions, startProblem } from "./http/listen.ts";
 import { OpenCalls } from "./http/open-calls.ts";
 import { refuseMalformed } from "./http/malformed.ts";
 import { createJudgement } from "./judgement.ts";
@@ -79,8 +79,7 @@ export interface GatewayOptions extends PolicyDeps {
   readonly store?: Store;
   /** What equal values are told by; absent = drawn anew. Workers that share a store share them. */
   readonly keys?: RedactionKeys;
-  /** Descriptor of a socket that listens on the configured address; absent = one is opened. */
-  readonly listenFd?: number;
+  readonly listen?: ListenOptions;
   /** Prometheus's text for `/metrics`; absent = what was counted in this process. */
   readonly scrape?: () => Promise<string>;
   /** What `/readyz` says besides. */
@@ -181,7 +180,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     (fault) => {
       log.error({ fault: faultName(fault) }, "the listener is in trouble");
     },
-    options.listenFd,
+    options.listen,
   );
   if (!listening.ok) {
     lasting.sink.close();

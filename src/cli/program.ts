@@ -64,7 +64,7 @@ function buildProgram(streams: Streams, done: (code: number) => void): Command {
     .command("serve")
     .summary("stand between clients and servers")
     .description(
-      "Serves the configured MCP servers behind Sluice. SIGHUP reloads the configuration and the policies; SIGINT and SIGTERM stop.",
+      "Serves the configured MCP servers behind Sluice, in worker processes that are replaced when they end. SIGHUP reloads the configuration and the policies; SIGINT and SIGTERM let calls under way finish and stop.",
     )
     .addOption(new Option(...CONFIG).conflicts(["upstream", "listen"]))
     .option("-u, --upstream <url>", "put this one server behind all shipped policies, without a configuration file")
@@ -156,6 +156,7 @@ Exit codes: 0 fine, 1 found something, 2 wrong usage or configuration.`,
   serve: `
 Examples:
   $ sluice serve --upstream https://mcp.example.com/mcp
+  $ sluice serve --config sluice.yaml --workers auto
   $ sluice serve --config sluice.yaml      # servers: {github: {url: https://api.githubcopilot.com/mcp/}}
   Clients connect to http://127.0.0.1:8080/NAME/mcp, where NAME is upstream or the server's name.`,
   check: `

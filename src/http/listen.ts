@@ -11,19 +11,32 @@ import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import { faultName } from "../observe/logger.ts";
 
+/** PEM. */
+export interface Credentials {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+export interface ListenOptions {
+  /** A socket that listens on the configured address; absent = one is opened. */
+  readonly fd?: number | undefined;
+  /** What TLS is served with; absent = what is in the configured files. */
+  readonly credentials?: Credentials | undefined;
+}
+
 const SWEEP_MS = 50;
 /** A request that was on its way when the stop began has had time to arrive. */
 const SILENT_MS = 500;
 
 /**
- * Listens on the configured address, or on the socket `fd`, which listens there already. Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs.
+ * Listens on the configured address. Node's own parser is strict (no `insecureHTTPParser`): it answers 400 to ambiguous framing before anything here runs.
  * `onError` is told of later trouble, which must not end the process.
  */
 export async function listen(
   config: Config,
   app: (request: never, response: never) => void,
   onError: (fault: Error) => void,
-  fd?: number,
+  { fd, credentials }: ListenOptions = {},
 ): Promise<Result<Listener, Problem[]>> {
   const options = {
     requestTimeout: config.limits.body_ms,
@@ -38,9 +51,9 @@ export async function listen(
     server =
       config.tls === undefined
         ? createHttpServer(options, handler)
-        : createHttpsServer({ ...options, cert: readFileSync(config.tls.cert), key: readFileSync(config.tls.key) }, handler);
+        : createHttpsServer({ ...options, ...(credentials ?? readCredentials(config.tls)) }, handler);
   } catch (fault) {
-    return fail([startProblem(config, "config/tls", `The certificate or key cannot be used (${faultName(fault)}).`)]);
+    return fail([credentialsProblem(config, fault)]);
   }
   const listener = new Listener(server, config.tls !== undefined);
   return new Promise((resolve) => {
@@ -54,6 +67,15 @@ export async function listen(
       resolve(ok(listener));
     });
   });
+}
+
+/** Certificate and key as they are in their files now. Throws what the system says. */
+export function readCredentials({ cert, key }: NonNullable<Config["tls"]>): Credentials {
+  return { cert: readFileSync(cert), key: readFileSync(key) };
+}
+
+export function credentialsProblem(config: Config, fault: unknown): Problem {
+  return startProblem(config, "config/tls", `The certificate or key cannot be used (${faultName(fault)}).`);
 }
 
 /** Why the configured address cannot be listened on. */

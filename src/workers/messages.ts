@@ -31,6 +31,8 @@ export type ToWorker =
       readonly kind: "start";
       readonly generation: Generation;
       readonly hmac: Uint8Array;
+      /** PEM of certificate and key, when TLS is served: as they were when the supervisor started. */
+      readonly credentials: { readonly cert: Uint8Array; readonly key: Uint8Array } | undefined;
       /** The worker's place among its siblings, from 1; a replacement takes over its predecessor's. */
       readonly place: number;
       /** Whether the supervisor keeps the state of all workers; else it follows the state of this one. */

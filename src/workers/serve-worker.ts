@@ -6,6 +6,7 @@ import { performance } from "node:perf_hooks";
 import { refrozen } from "../config/freeze.ts";
 import type { Problem } from "../config/problem.ts";
 import { type Gateway, type Prepared, startGateway } from "../gateway.ts";
+import type { Credentials } from "../http/listen.ts";
 import { MemoryStore } from "../state/memory.ts";
 import { MirroredStore } from "../state/mirrored.ts";
 import { RemoteStore } from "../state/remote.ts";
@@ -103,14 +104,20 @@ class ServingWorker {
     }
   }
 
-  async #start({ generation: { config, bundle }, hmac, sharedState, quarantined }: Extract<ToWorker, { kind: "start" }>): Promise<void> {
+  async #start({
+    generation: { config, bundle },
+    hmac,
+    credentials,
+    sharedState,
+    quarantined,
+  }: Extract<ToWorker, { kind: "start" }>): Promise<void> {
     const store = sharedState ? new RemoteStore(this.#channel) : new MirroredStore(new MemoryStore(ticks), this.#channel);
     if (store instanceof MirroredStore) await store.seeded;
     const started = await startGateway(refrozen(config), {
       bundle,
       store,
       keys: { hmac: Buffer.from(hmac) },
-      listenFd: LISTEN_FD,
+      listen: { fd: LISTEN_FD, credentials: credentials === undefined ? undefined : refilled(credentials) },
       watchdog: { report: WATCHDOG_FD },
       // The other workers write to it, and the one that this one replaces.
       sharedAudit: true,
@@ -151,6 +158,11 @@ class ServingWorker {
   #say(message: ToSupervisor): Promise<void> {
     return this.#channel.send(message).catch(() => undefined);
   }
+}
+
+/** Bytes that came as structured clones are plain arrays. */
+function refilled({ cert, key }: Record<keyof Credentials, Uint8Array>): Credentials {
+  return { cert: Buffer.from(cert), key: Buffer.from(key) };
 }
 
 /** What is not as it should be with the workers; undefined: nothing. */

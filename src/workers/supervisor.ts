@@ -7,7 +7,7 @@ import { performance } from "node:perf_hooks";
 import type { Config } from "../config/config.ts";
 import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
-import { listenProblem, startProblem } from "../http/listen.ts";
+import { type Credentials, credentialsProblem, listenProblem, readCredentials, startProblem } from "../http/listen.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { PolicyBundle } from "../policy/policy.ts";
 import { MemoryStore } from "../state/memory.ts";
@@ -53,13 +53,20 @@ export interface SupervisorOptions {
 
 /** Forks the workers on a socket of the configured address. They boot, and serve when `serve` says what. */
 export async function openSupervisor(config: Config, options: SupervisorOptions): Promise<Result<Supervisor, Problem[]>> {
+  let credentials: Credentials | undefined;
+  try {
+    credentials = config.tls === undefined ? undefined : readCredentials(config.tls);
+  } catch (fault) {
+    return fail([credentialsProblem(config, fault)]);
+  }
   const kept = await keepSocket(config.listen.host, config.listen.port);
   if (!kept.ok) return fail([listenProblem(config, kept.failure)]);
-  return ok(new Supervisor(kept.value, options));
+  return ok(new Supervisor(kept.value, credentials, options));
 }
 
 export class Supervisor {
   readonly #keeper: Keeper;
+  readonly #credentials: Credentials | undefined;
   readonly #log: Logger;
   readonly #wanted: number;
   readonly #hmac = randomBytes(32);
@@ -77,8 +84,9 @@ export class Supervisor {
   #waitMs = 0;
   #closing = false;
 
-  constructor(keeper: Keeper, { workers, log }: SupervisorOptions) {
+  constructor(keeper: Keeper, credentials: Credentials | undefined, { workers, log }: SupervisorOptions) {
     this.#keeper = keeper;
+    this.#credentials = credentials;
     this.#log = log;
     this.#wanted = workers;
     this.#state = workers > 1 ? { shared: new MemoryStore(now) } : { followed: new Replica(now) };
@@ -209,6 +217,7 @@ export class Supervisor {
       kind: "start",
       generation,
       hmac: this.#hmac,
+      credentials: this.#credentials,
       place: handle.place,
       sharedState: "shared" in this.#state,
       quarantined: this.#strikes.quarantined(now()),

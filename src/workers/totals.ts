@@ -10,7 +10,7 @@ interface Value {
   readonly metricName?: string;
 }
 
-interface Metric {
+export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly type: string;
@@ -50,10 +50,11 @@ export class Totals {
   async text(workers: readonly MetricsJson[]): Promise<string> {
     // The library is loaded when somebody asks, not when the supervisor starts.
     const { AggregatorRegistry } = await import("prom-client");
-    return AggregatorRegistry.aggregate([...workers.map((each) => [...each]), [...this.#ended.values()], this.#own()]).metrics();
+    return AggregatorRegistry.aggregate([...workers.map((each) => [...each]), [...this.#ended.values()], this.own()]).metrics();
   }
 
-  #own(): Metric[] {
+  /** What the supervisor counts itself. */
+  own(): Metric[] {
     const counter = (name: string, help: string, label: string, counts: ReadonlyMap<string, number>): Metric => ({
       name,
       help,

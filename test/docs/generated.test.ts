@@ -7,6 +7,7 @@ import { FAULT_DOCS_FILE, faultDocs } from "../../scripts/fault-docs.ts";
 import { AUDIT_SCHEMA_FILE, auditSchema, inputSchema } from "../../scripts/schemas.ts";
 import { kinds } from "../../src/detect/detect.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
+import { Totals } from "../../src/workers/totals.ts";
 import { EFFECT_NAMES } from "../../src/policy/effects.ts";
 import { packageRoot, packNames } from "../../src/policy/sources/shipped.ts";
 import { markdownFiles, read, ROOT } from "./blocks.ts";
@@ -39,7 +40,8 @@ test("every member of an audit record is documented, and nothing else", () => {
 
 test("every metric is documented, and nothing else", async () => {
   const metrics = await new Metrics({ process: false }).registry.getMetricsAsJSON();
-  expect(column("docs/operations.md", "Metrics")).toEqual(metrics.map(({ name }) => name).toSorted());
+  const names = new Set([...metrics, ...new Totals().own()].map(({ name }) => name));
+  expect(column("docs/operations.md", "Metrics")).toEqual([...names].toSorted());
 });
 
 test("every member of the policy input is documented, and nothing else", () => {
