@@ -18,6 +18,8 @@ import { hasWorkers } from "./bench/sluice.ts";
 import { measureStarts, type StartsResult } from "./bench/starts.ts";
 
 const EXIT = { fine: 0, wrong: 1, usage: 2 } as const;
+/** With less of its core, a proxy was not what set the pace. */
+const BUSY = 0.7;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -61,6 +63,9 @@ async function printComparison(options: Options, machine: string): Promise<boole
       if (result.shed > 0)
         notes.push(`${row.name}: ${result.shed} calls were shed beside ${result.calls}: this machine is too busy for a figure`);
       if (row.workers > 1) notes.push(`${row.name}: ${result.pinning}`);
+      const { copyBusy } = figuresOf(result);
+      if (!row.halfLoad && copyBusy < BUSY)
+        notes.push(`${row.name}: the byte copy ran ${Math.round(copyBusy * 100)} % of the time, something else was using the machine`);
     }
   }
   // At half load the throughput is what was asked for: no ratio to show.

@@ -5,7 +5,7 @@
 import type { Child, Children, Cores } from "./children.ts";
 import { answered, type Job, type Measured } from "./job.ts";
 import { pathOf } from "./messages.ts";
-import { type Usage, usageOf } from "./process-tree.ts";
+import { cpuUsOf, type Usage, usageOf } from "./process-tree.ts";
 import type { Row } from "./scenarios.ts";
 import { type RunningSluice, startSluice } from "./sluice.ts";
 import type { Streams } from "./streams.ts";
@@ -30,6 +30,8 @@ export interface Round {
   readonly supervisorCpuUs: number;
   /** How much of its wall time the tree was on a core. Far below 1 for each core, something else was the bottleneck. */
   readonly busy: number;
+  /** CPU time of generator and upstream together, for one call: well below the byte copy's, or they are what was measured. */
+  readonly loadCpuUs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
@@ -101,9 +103,11 @@ export async function compare(row: Row, parts: Parts): Promise<RowResult> {
     for (let round = 0; round < rounds; round += 1) {
       for (const [name, target] of [["copy", copy] as const, ["gateway", gateway] as const]) {
         const before = usageOf(target.pid);
+        const loadBefore = cpuUsOf(parts.load.pid) + cpuUsOf(upstream.pid);
         const measured = await load(target, row, parts, perSecond);
         tally.add(target === gateway, measured);
-        sides[name].push(roundOf(measured, before, usageOf(target.pid)));
+        const loadCpuUs = cpuUsOf(parts.load.pid) + cpuUsOf(upstream.pid) - loadBefore;
+        sides[name].push(roundOf(measured, before, usageOf(target.pid), loadCpuUs));
       }
     }
     const peak = { copy: peakOf(usageOf(copy.pid)), gateway: peakOf(usageOf(gateway.pid)) };
@@ -183,7 +187,7 @@ export async function load(
   return measured as Measured;
 }
 
-function roundOf(measured: Measured, before: readonly Usage[], after: readonly Usage[]): Round {
+function roundOf(measured: Measured, before: readonly Usage[], after: readonly Usage[], loadCpuUs: number): Round {
   const calls = Math.max(1, answered(measured));
   const used = after.map(({ pid, cpuUs }) => cpuUs - (before.find((usage) => usage.pid === pid)?.cpuUs ?? 0));
   const total = sum(used);
@@ -192,6 +196,7 @@ function roundOf(measured: Measured, before: readonly Usage[], after: readonly U
     cpuUs: total / calls,
     supervisorCpuUs: used.length > 1 ? (used[0] ?? 0) / calls : 0,
     busy: total / 1e6 / measured.seconds,
+    loadCpuUs: loadCpuUs / calls,
     p50Ms: measured.p50Ms,
     p99Ms: measured.p99Ms,
   };

@@ -37,6 +37,11 @@ export function usageOf(root: number): Usage[] {
   });
 }
 
+/** CPU time of a process and its descendants so far, in microseconds. */
+export function cpuUsOf(root: number): number {
+  return usageOf(root).reduce((sum, { cpuUs }) => sum + cpuUs, 0);
+}
+
 /** The fields of `stat` from the state on: the name before them may hold anything. */
 function statOf(pid: number): string[] | undefined {
   const text = readOrNothing(`/proc/${pid}/stat`);

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { load, type Parts, type Target, warmUp } from "./compare.ts";
 import { answered } from "./job.ts";
 import { pathOf } from "./messages.ts";
-import { usageOf } from "./process-tree.ts";
+import { cpuUsOf } from "./process-tree.ts";
 import type { Row } from "./scenarios.ts";
 import { startSluice } from "./sluice.ts";
 
@@ -134,10 +134,6 @@ export async function profile(row: Row, parts: Parts): Promise<Profile> {
     functions: selfTimes(busiest, [from, to], functionOf).slice(0, SHOWN),
     files: selfTimes(busiest, [from, to], fileOf).slice(0, SHOWN),
   };
-}
-
-function cpuUsOf(pid: number): number {
-  return usageOf(pid).reduce((sum, { cpuUs }) => sum + cpuUs, 0);
 }
 
 function monotonicUs(): number {

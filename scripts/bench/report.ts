@@ -24,6 +24,8 @@ export interface Figures {
   readonly p50Ms: number;
   readonly copyP99Ms: number;
   readonly p99Ms: number;
+  /** Of generator and upstream, beside the byte copy. */
+  readonly loadCpuUs: number;
   readonly copyBusy: number;
   readonly busy: number;
   readonly copyPeakMiB: number;
@@ -56,6 +58,7 @@ export function figuresOf({ name, baseline, sluice, memo, problems }: RowResult)
     p50Ms: of(sluice.rounds, ({ p50Ms }) => p50Ms),
     copyP99Ms: of(baseline.rounds, ({ p99Ms }) => p99Ms),
     p99Ms: of(sluice.rounds, ({ p99Ms }) => p99Ms),
+    loadCpuUs: of(baseline.rounds, ({ loadCpuUs }) => loadCpuUs),
     copyBusy: of(baseline.rounds, ({ busy }) => busy),
     busy: of(sluice.rounds, ({ busy }) => busy),
     copyPeakMiB: baseline.peakMiB,

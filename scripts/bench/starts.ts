@@ -4,7 +4,7 @@
  */
 import { performance } from "node:perf_hooks";
 import type { Parts } from "./compare.ts";
-import { usageOf } from "./process-tree.ts";
+import { cpuUsOf, usageOf } from "./process-tree.ts";
 import { startSluice } from "./sluice.ts";
 
 /** One of the two, each start. */
@@ -40,7 +40,7 @@ export async function measureStarts(times: number, { children, cores, folder, up
       cores: cores.proxy,
       denied: [],
     });
-    const used = [copy.pid, gateway.pid].map(cpuMsOf) as [number, number];
+    const used = [copy.pid, gateway.pid].map((pid) => cpuUsOf(pid) / 1000) as [number, number];
     await new Promise((resolve) => setTimeout(resolve, REST_MS));
     if (n > 0) {
       for (const [side, pid, ms, cpuMs] of [
@@ -55,8 +55,4 @@ export async function measureStarts(times: number, { children, cores, folder, up
     await Promise.all([copy.stop(), gateway.stop()]);
   }
   return { baseline, sluice };
-}
-
-function cpuMsOf(pid: number): number {
-  return usageOf(pid).reduce((sum, { cpuUs }) => sum + cpuUs / 1000, 0);
 }

@@ -104,7 +104,7 @@ test("self time counts the samples of the load, and no idle time", () => {
 });
 
 test("a ratio is that of the medians, its spread that of the rounds", () => {
-  const round = (perSecond: number, cpuUs: number) => ({ perSecond, cpuUs, supervisorCpuUs: 0, busy: 1, p50Ms: 1, p99Ms: 2 });
+  const round = (perSecond: number, cpuUs: number) => ({ perSecond, cpuUs, supervisorCpuUs: 0, busy: 1, loadCpuUs: 5, p50Ms: 1, p99Ms: 2 });
   const side = { peakMiB: 1, largestMiB: 1, restMiB: 1, streamsMiB: 0 };
   const [row] = SCENARIOS[0]?.rows ?? [];
   if (row === undefined) throw new Error("there are no rows");
