@@ -10,6 +10,7 @@ import { type AuditSink, openAuditFile } from "./audit/sink.ts";
 import { createAuthenticator } from "./authn/create-authenticator.ts";
 import type { Config } from "./config/config.ts";
 import type { Problem } from "./config/problem.ts";
+import { deadline } from "./deadline.ts";
 import { createDetect, screenText } from "./detect/detect.ts";
 import type { RedactionKeys } from "./enforce/redact.ts";
 import { fail, type Failure, Fault, ok, type Result } from "./errors.ts";
@@ -308,7 +309,7 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
       recorder,
       working: inFlight.working,
       judgement: lasting.newest,
-      judgeMs: options.judgeMs ?? JUDGE_MS,
+      timely: deadline(options.judgeMs ?? JUDGE_MS),
       forward: async (call, exchange, leaving) => {
         inFlight.alive();
         const answer = await forward(hop, call, exchange, leaving);

@@ -6,6 +6,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { Config } from "./config/config.ts";
 import type { Problem } from "./config/problem.ts";
+import { deadline } from "./deadline.ts";
 import { createDetect, screenText } from "./detect/detect.ts";
 import type { Finding } from "./detect/detector.ts";
 import { flowOf } from "./enrich/enrich.ts";
@@ -73,7 +74,7 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
     limits,
     conversation,
     judgement: () => judgement,
-    judgeMs: JUDGE_MS,
+    timely: deadline(JUDGE_MS),
     // One message at a time, of one caller: nothing to tell apart when it stands still.
     recorder: { enter: (transaction) => ({ transaction, refusal: undefined }), message: (_entry, outcome) => outcome },
   };

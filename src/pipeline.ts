@@ -15,7 +15,7 @@ import type { Call, Hop } from "./http/call.ts";
 import type { Message } from "./mcp/message.ts";
 import { readEvent, readMessage } from "./mcp/read-message.ts";
 import { rebuild, type SseEvent, withoutData } from "./mcp/sse.ts";
-import { failureOf, type Screening, type Stages, within } from "./stages.ts";
+import { failureOf, type Screening, type Stages } from "./stages.ts";
 import { type Asked, type Outcome, type Transaction, withheld } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import { eachEvent } from "./upstream/events.ts";
@@ -122,7 +122,7 @@ export async function screen(stages: Screening, transaction: Transaction): Promi
   const entry = stages.recorder.enter(transaction);
   let outcome: Outcome;
   try {
-    outcome = entry.refusal === undefined ? await within(stages.judgeMs, judge(stages, transaction)) : withheld(transaction, entry.refusal);
+    outcome = entry.refusal === undefined ? await stages.timely(judge(stages, transaction)) : withheld(transaction, entry.refusal);
   } catch (fault) {
     outcome = withheld(transaction, failureOf(fault));
   }

@@ -3,6 +3,7 @@
  * Must hold no logic but the guard that turns a stage's fault into a denial.
  */
 import type { Config } from "./config/config.ts";
+import type { Timely } from "./deadline.ts";
 import type { Findings } from "./detect/detector.ts";
 import type { Facts } from "./enrich/enrich.ts";
 import { type ErrorCode, type Failure, Fault, type Result } from "./errors.ts";
@@ -44,8 +45,8 @@ export interface Screening {
   readonly conversation: Conversation;
   /** The judging stages of the newest configuration: asked for once a message, also on streams that are older. */
   readonly judgement: () => Judgement;
-  /** Longest time that judging one message may take, in milliseconds. */
-  readonly judgeMs: number;
+  /** Holds the judging of one message to a time. */
+  readonly timely: Timely;
   readonly recorder: Recording;
 }
 
@@ -68,7 +69,7 @@ const CODES = { detect: "ERR_DETECT", enrich: "ERR_STAGE", decide: "ERR_POLICY_F
 
 /**
  * The same stages, each marked as the work of its flow, and held to answer something of the right shape. A stage that throws or answers garbage throws a `Fault` with its
- * code, and nothing of what it threw. `within` holds all of them together to a time.
+ * code, and nothing of what it threw. `timely` holds all of them together to a time.
  */
 export function guarded(judgement: Judgement, working: Working = () => (work) => work()): Judgement {
   const run = async <T>(
@@ -124,21 +125,6 @@ function isOutcome(outcome: Outcome | undefined, transaction: Transaction, decis
   if (outcome?.decisionId !== transaction.decisionId || outcome.decision !== decision || !Array.isArray(outcome.rules)) return false;
   if (outcome.bytes === undefined) return BLOCKING.has(outcome.effect) && typeof outcome.reason === "string";
   return Buffer.isBuffer(outcome.bytes) && outcome.bytes.length > 0 && PASSING.has(outcome.effect) && PASSING.has(decision.effect);
-}
-
-/** Rejects when the judging of one message takes longer than `ms`. */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Fault({ code: "ERR_STAGE", detail: "the message was not judged in time" }));
-    }, ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The reader's limits in a configuration. */
