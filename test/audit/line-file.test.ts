@@ -1,5 +1,5 @@
 /** Several processes write lines to one file, also where a disk is full: whatever was said to be written is there, on a line of its own. */
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,11 +10,14 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 const WRITER = join(import.meta.dirname, "line-writer.ts");
 let folder: string;
 let file: string;
+const running = new Set<ChildProcess>();
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "sluice-lines-"));
   file = join(folder, "audit.jsonl");
 });
 afterEach(() => {
+  for (const child of running) child.kill("SIGKILL");
+  running.clear();
   rmSync(folder, { recursive: true });
 });
 
@@ -33,11 +36,13 @@ async function open(name: string, count: number, blocks?: number): Promise<Write
   const child = spawn("sh", ["-c", command, "sh", process.execPath, WRITER, file, name, String(count)], {
     stdio: ["pipe", "pipe", "inherit"],
   });
+  running.add(child);
   const written: Writer["written"] = [];
-  const ended = once(child, "exit");
   const opened = Promise.withResolvers<void>();
   const full = Promise.withResolvers<void>();
-  createInterface({ input: child.stdout }).on("line", (line) => {
+  const lines = createInterface({ input: child.stdout });
+  const ended = Promise.all([once(child, "exit"), once(lines, "close")]);
+  lines.on("line", (line) => {
     if (line === "open") opened.resolve();
     else if (line === "full") full.resolve();
     else written.push(JSON.parse(line) as { name: string; at: number });
@@ -84,7 +89,6 @@ test("a line that one process left half written swallows none of another's that 
   expect(broken).toBe(1);
   expect(other.written).toHaveLength(50);
   expect(inOrder(whole)).toEqual(inOrder([...short.written, ...other.written]));
-  await short.ended;
 }, 60_000);
 
 /** Whether this machine lets the test mount a file system of its own. */
@@ -103,7 +107,7 @@ test("on a disk that was full and has room again, everything that was said to be
   if (!mounted(disk)) skip();
   try {
     file = join(disk, "audit.jsonl");
-    writeFileSync(join(disk, "filler"), "x".repeat(36_000));
+    writeFileSync(join(disk, "filler"), "x".repeat(50_000));
     const writers = await Promise.all([open("a", 90), open("b", 90)]);
     for (const writer of writers) writer.begin();
     await Promise.all(writers.map(({ full }) => full));
@@ -113,6 +117,6 @@ test("on a disk that was full and has room again, everything that was said to be
     expect(said).toHaveLength(180);
     expect(inOrder(read().whole)).toEqual(inOrder(said));
   } finally {
-    execFileSync("umount", [disk]);
+    execFileSync("umount", ["-l", disk]);
   }
 }, 60_000);
