@@ -36,17 +36,17 @@ export function deadline(ms: number): Timely {
       timer ??= setInterval(look, ms * LATE);
       // Only work that is waited for keeps a process alive.
       if (waiting.size === 1) timer.ref();
-      const done = (): void => {
+      const leave = (): void => {
         waiting.delete(mine);
         if (waiting.size === 0) timer?.unref();
       };
       work.then(
         (value) => {
-          done();
+          leave();
           resolve(value);
         },
         (fault: unknown) => {
-          done();
+          leave();
           reject(fault instanceof Error ? fault : new Error("a stage rejected with something else than an error"));
         },
       );
