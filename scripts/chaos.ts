@@ -15,11 +15,11 @@ import { openCrowd } from "./chaos/clients.ts";
 import { Injector } from "./chaos/injector.ts";
 import { checkLaws, endings } from "./chaos/laws.ts";
 import { Ledger } from "./chaos/ledger.ts";
-import { growthOf } from "./chaos/memory.ts";
+import { growthOf, type Heap, heapGrowthOf } from "./chaos/memory.ts";
 import { connectionsTo, groupMembers, type Sample, sample } from "./chaos/processes.ts";
 import { Random } from "./chaos/random.ts";
 import { columns, countFaults, lawTable } from "./chaos/report.ts";
-import { drawSchedule } from "./chaos/schedule.ts";
+import { drawSchedule, SPARED_FROM } from "./chaos/schedule.ts";
 import { Files, makeKeys, openServers, startSluice } from "./chaos/stage.ts";
 
 const HELP = `Lets real clients work through Sluice while faults are injected at random, and accounts for every message in the end.
@@ -168,12 +168,21 @@ const samples: Sample[] = [];
 const sampling = setInterval(() => {
   samples.push(sample(sluice.pid, ledger.now()));
 }, 1_000);
+const heaps: Heap[] = [];
+const weighing = setInterval(() => {
+  // A worker that is just ended takes its answer along.
+  const atMs = ledger.now();
+  void scrape(sluice.base).then(
+    (text) => heaps.push({ atMs, bytes: sumOf(text, "nodejs_heap_size_used_bytes"), workers: sumOf(text, "sluice_workers") }),
+    () => undefined,
+  );
+}, 2_000);
 const progress = (): void => {
   const { answered, denied, errored, broken, gone, open } = endings(ledger.sendings);
   const seconds = Math.round((ledger.now() - beganMs) / 1000);
   const memory = [...(samples.at(-1)?.resident.values() ?? [])].map((bytes) => `${(bytes / 1024 / 1024).toFixed(0)}`).join("+");
   say(
-    `${String(seconds).padStart(4)} s  sent ${ledger.sendings.length}: ${answered} answered, ${denied} denied, ${errored} errors, ${broken} broken, ${gone} left, ${open} open; ${injector.diary.length} faults; ${memory} MiB`,
+    `${String(seconds).padStart(4)} s  sent ${ledger.sendings.length}: ${answered} answered, ${denied} denied, ${errored} errors, ${broken} broken, ${gone} left, ${open} open; ${injector.diary.length} faults; ${memory} MiB, heaps ${((heaps.at(-1)?.bytes ?? 0) / 1024 / 1024).toFixed(0)} MiB`,
   );
 };
 const progressing = options.quiet ? undefined : setInterval(progress, 10_000);
@@ -181,7 +190,8 @@ const progressing = options.quiet ? undefined : setInterval(progress, 10_000);
 const endMs = beganMs + options.seconds * 1000;
 await Promise.all([injector.play(schedule, beganMs, () => ledger.now() > endMs), sleep(options.seconds * 1000)]);
 await crowd.leave();
-const growth = growthOf(samples, sluice.pid);
+const growth = [...growthOf(samples, sluice.pid), ...heapGrowthOf(heaps, beganMs + SPARED_FROM * options.seconds * 1000)];
+clearInterval(weighing);
 
 /** Waits until nothing is held any more; answers what still is. */
 async function atRest(): Promise<{ held: Record<string, number>; metrics: string }> {

@@ -28,7 +28,8 @@ export async function openFront(ledger: Ledger, target: string): Promise<Front> 
   const met = new Map<string, number>();
   let back: Promise<void> = Promise.resolve();
   upstream.script((arrival, peer) => {
-    ledger.arrived(arrival.body, headerOf(arrival.head, MARKER_HEADER));
+    // An answer of Sluice's own comes with the headers of the stream that it belongs to.
+    ledger.arrived(arrival.body, arrival.body === "" ? headerOf(arrival.head, MARKER_HEADER) : undefined);
     upstream.arrivals.length = 0;
     const row = armed.shift();
     if (row === undefined) return passOn(arrival, peer, target);

@@ -292,7 +292,7 @@ const mib = (bytes: number): string => (bytes / 1024 / 1024).toFixed(0);
 
 function memoryIsFlat({ growth }: Evidence): Law {
   const line = ({ who, pid, fromBytes, toBytes, seconds }: Growth): string =>
-    `${who} ${pid} ${mib(fromBytes)} → ${mib(toBytes)} MiB in ${seconds.toFixed(0)} s`;
+    `${who}${pid === 0 ? "" : ` ${pid}`} ${mib(fromBytes)} → ${mib(toBytes)} MiB in ${seconds.toFixed(0)} s`;
   return {
     law: "memory is flat",
     numbers: growth.length === 0 ? "not measured: the run was too short" : growth.map(line).join(", "),

@@ -3,9 +3,17 @@
  */
 import type { Sample } from "./processes.ts";
 
+/** Heap in use of all workers together, as their metrics say it. */
+export interface Heap {
+  readonly atMs: number;
+  readonly bytes: number;
+  readonly workers: number;
+}
+
 export interface Growth {
+  /** 0: the heap of a worker, on average. */
   readonly pid: number;
-  readonly who: "supervisor" | "worker";
+  readonly who: "supervisor" | "worker" | "heap of a worker";
   readonly fromBytes: number;
   readonly toBytes: number;
   readonly seconds: number;
@@ -34,6 +42,24 @@ export function growthOf(samples: readonly Sample[], supervisor: number): Growth
     const who = pid === supervisor ? "supervisor" : "worker";
     return [{ pid, who, fromBytes: level(warmMs), toBytes: level(end.atMs - WINDOW_MS), seconds: (end.atMs - warmMs) / 1000 }];
   });
+}
+
+/** Growth of the heap of a worker, on average, over the last stretch in which the oldest one is spared. */
+export function heapGrowthOf(heaps: readonly Heap[], fromMs: number): Growth[] {
+  const end = heaps.at(-1);
+  const warmMs = fromMs + WARM_UP_MS;
+  if (end === undefined || end.atMs - warmMs < SHORTEST_MS) return [];
+  // The least of a while: what is left when the collector has just run.
+  const level = (since: number): number =>
+    Math.min(
+      ...heaps
+        .filter(({ atMs, workers }) => workers > 0 && atMs >= since && atMs <= since + 2 * WINDOW_MS)
+        .map(({ bytes, workers }) => bytes / workers),
+    );
+  const [fromBytes, toBytes] = [level(warmMs), level(end.atMs - 2 * WINDOW_MS)];
+  return Number.isFinite(fromBytes + toBytes)
+    ? [{ pid: 0, who: "heap of a worker", fromBytes, toBytes, seconds: (end.atMs - warmMs) / 1000 }]
+    : [];
 }
 
 export function isFlat({ fromBytes, toBytes }: Growth): boolean {
