@@ -114,6 +114,7 @@ export function factsTable(results: readonly RowResult[], starts: StartsResult |
     rows.push(["start until it listens, ms", spread(baseline.ms), spread(sluice.ms)]);
     rows.push(["start until it listens, ms of CPU", spread(baseline.cpuMs), spread(sluice.cpuMs)]);
     rows.push(["memory at rest, MiB", spread(baseline.restMiB), spread(sluice.restMiB)]);
+    rows.push(["memory at rest of the largest process, MiB", spread(baseline.largestMiB), spread(sluice.largestMiB)]);
   }
   for (const { name, row, baseline, sluice } of results) {
     if (row.streams > 0) rows.push([`${name}: MiB more for the streams`, baseline.streamsMiB.toFixed(0), sluice.streamsMiB.toFixed(0)]);

@@ -12,7 +12,9 @@ export interface Starts {
   /** Of wall time, and of CPU time, which other processes disturb less. */
   readonly ms: readonly number[];
   readonly cpuMs: readonly number[];
+  /** Resident, of all its processes, and of the largest of them: with a supervisor, that is a worker. */
   readonly restMiB: readonly number[];
+  readonly largestMiB: readonly number[];
 }
 
 export interface StartsResult {
@@ -24,8 +26,8 @@ const MIB = 1 << 20;
 const REST_MS = 500;
 
 export async function measureStarts(times: number, { children, cores, folder, upstream }: Parts): Promise<StartsResult> {
-  const baseline = { ms: [] as number[], cpuMs: [] as number[], restMiB: [] as number[] };
-  const sluice = { ms: [] as number[], cpuMs: [] as number[], restMiB: [] as number[] };
+  const baseline = { ms: [] as number[], cpuMs: [] as number[], restMiB: [] as number[], largestMiB: [] as number[] };
+  const sluice = { ms: [] as number[], cpuMs: [] as number[], restMiB: [] as number[], largestMiB: [] as number[] };
   // The first start of Sluice may have to compile the policies: it does not count.
   for (let n = 0; n <= times; n += 1) {
     const startedAt = performance.now();
@@ -49,7 +51,9 @@ export async function measureStarts(times: number, { children, cores, folder, up
       ]) {
         side.ms.push(ms);
         side.cpuMs.push(cpuMs);
-        side.restMiB.push(usageOf(pid).reduce((sum, { residentBytes }) => sum + residentBytes / MIB, 0));
+        const resident = usageOf(pid).map(({ residentBytes }) => residentBytes / MIB);
+        side.restMiB.push(resident.reduce((sum, mib) => sum + mib, 0));
+        side.largestMiB.push(Math.max(...resident));
       }
     }
     await Promise.all([copy.stop(), gateway.stop()]);
