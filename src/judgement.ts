@@ -41,14 +41,14 @@ export function createJudgement(parts: JudgementParts): Judgement {
     return { policyText: config.limits.policy_text, moment, server };
   };
   return {
-    detect: async (transaction) => detect(transaction.message.document),
+    detect: (transaction) => detect(transaction.message.document),
     enrich: (transaction, findings) => enrich(transaction, findings, store),
-    decide: async (transaction, facts, findings) => {
+    decide: (transaction, facts, findings) => {
       const input = writer.message(transaction, facts, findings, options(transaction));
       if (!input.ok) throw new Fault(input.failure);
       return policy.decide(input.value, context(transaction, facts.phase, facts.target));
     },
-    enforce: async (transaction, facts, findings, decision) => {
+    enforce: (transaction, facts, findings, decision) => {
       const itemOptions = options(transaction);
       const enforcer: Enforcer = {
         detect,

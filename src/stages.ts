@@ -19,12 +19,15 @@ import type { Answer } from "./upstream/answer.ts";
 import type { Leaving } from "./upstream/forward.ts";
 import type { Working } from "./watch/in-flight.ts";
 
+/** At once, or later: most of what judges a message has nothing to wait for. */
+export type Awaitable<T> = T | Promise<T>;
+
 /** The four stages that judge one message. Each may throw: then the message is denied with the stage's own code. */
 export interface Judgement {
-  detect(transaction: Transaction): Promise<Findings>;
-  enrich(transaction: Transaction, findings: Findings): Promise<Facts>;
-  decide(transaction: Transaction, facts: Facts, findings: Findings): Promise<Decision>;
-  enforce(transaction: Transaction, facts: Facts, findings: Findings, decision: Decision): Promise<Outcome>;
+  detect(transaction: Transaction): Awaitable<Findings>;
+  enrich(transaction: Transaction, findings: Findings): Awaitable<Facts>;
+  decide(transaction: Transaction, facts: Facts, findings: Findings): Awaitable<Decision>;
+  enforce(transaction: Transaction, facts: Facts, findings: Findings, decision: Decision): Awaitable<Outcome>;
 }
 
 /** Puts every message on record: what it is before it is judged, what became of it after that and before it leaves. */
@@ -72,20 +75,23 @@ const CODES = { detect: "ERR_DETECT", enrich: "ERR_STAGE", decide: "ERR_POLICY_F
  * code, and nothing of what it threw. `timely` holds all of them together to a time.
  */
 export function guarded(judgement: Judgement, working: Working = () => (work) => work()): Judgement {
-  const run = async <T>(
+  const run = <T>(
     stage: keyof Judgement,
     { exchange }: Transaction,
     sound: (value: T) => boolean,
-    work: () => Promise<T>,
-  ): Promise<T> => {
-    let value: T;
-    try {
-      value = await working(exchange.flow)(work);
-    } catch (fault) {
+    work: () => Awaitable<T>,
+  ): Awaitable<T> => {
+    const fail = (fault: unknown): never => {
       throw new Fault(fault instanceof Fault ? fault.failure : { code: CODES[stage], detail: `${stage}: ${faultName(fault)}` });
+    };
+    const hold = (value: T): T => (sound(value) ? value : fail(new Fault({ code: CODES[stage], detail: `${stage}: no usable answer` })));
+    let value: Awaitable<T>;
+    try {
+      value = working(exchange.flow)(work);
+    } catch (fault) {
+      return fail(fault);
     }
-    if (!sound(value)) throw new Fault({ code: CODES[stage], detail: `${stage}: no usable answer` });
-    return value;
+    return value instanceof Promise ? value.then(hold, fail) : hold(value);
   };
   return {
     detect: (transaction) => run("detect", transaction, isFindings, () => judgement.detect(transaction)),

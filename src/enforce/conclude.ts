@@ -6,21 +6,23 @@ import type { Findings } from "../detect/detector.ts";
 import type { Facts } from "../enrich/enrich.ts";
 import type { ErrorCode, Failure } from "../errors.ts";
 import { paramHeadersStillTrue } from "../mcp/headers.ts";
+import { listOf } from "../mcp/methods.ts";
 import { readWholeMessage } from "../mcp/read-message.ts";
 import { join } from "../policy/lattice.ts";
-import type { Decision } from "../policy/decision.ts";
+import type { Decision, Effect } from "../policy/decision.ts";
 import type { Store } from "../state/store.ts";
 import type { Outcome, Transaction } from "../transaction.ts";
 import { enforce, type EnforceWork } from "./enforce.ts";
 import { blocking, type Enforcer, filterList } from "./list.ts";
 
-export async function conclude(
+/** At once where nothing is to be done: most messages pass as they are. */
+export function conclude(
   enforcer: Enforcer,
   transaction: Transaction,
   facts: Facts,
   findings: Findings,
   decision: Decision,
-): Promise<Outcome> {
+): Outcome | Promise<Outcome> {
   const passed = { decisionId: transaction.decisionId, decision, findings };
   switch (decision.effect) {
     case "error":
@@ -39,6 +41,24 @@ export async function conclude(
       return refusal(passed, "ERR_DECISION", `unknown effect ${typeof decision.effect}`);
   }
 
+  return passesAsItIs(transaction, facts, decision)
+    ? passing(passed, "allow", transaction.message.document.bytes)
+    : carryOut(enforcer, transaction, facts, findings, decision);
+}
+
+function passesAsItIs({ message }: Transaction, { method }: Facts, { effect, limits, labels, redactions, rewrites }: Decision): boolean {
+  if (effect !== "allow" || limits.length > 0 || labels.length > 0 || redactions.length > 0 || rewrites.length > 0) return false;
+  return message.kind !== "result" || method === undefined || listOf(method) === undefined;
+}
+
+async function carryOut(
+  enforcer: Enforcer,
+  transaction: Transaction,
+  facts: Facts,
+  findings: Findings,
+  decision: Decision,
+): Promise<Outcome> {
+  const passed = { decisionId: transaction.decisionId, decision, findings };
   const exceeded = await consumeLimits(enforcer.store, transaction, facts, decision);
   if (exceeded !== undefined)
     return { ...refusal(passed, "ERR_LIMITED"), effect: "deny", rules: exceeded.rules, retryAfter: exceeded.retryAfter };
@@ -62,16 +82,7 @@ export async function conclude(
   if (!filtered.ok) return failed(passed, filtered.failure);
 
   if (decision.labels.length > 0) await enforcer.store.addLabels(transaction.exchange.flow, decision.labels);
-  return {
-    ...passed,
-    effect: join(decision.effect, filtered.value.effect),
-    bytes: filtered.value.bytes,
-    reason: undefined,
-    detail: undefined,
-    rules: [],
-    retryAfter: undefined,
-    list: filtered.value.list,
-  };
+  return passing(passed, join(decision.effect, filtered.value.effect), filtered.value.bytes, filtered.value.list);
 }
 
 const REASONS = { error: "ERR_DECISION", deny: "ERR_DENIED", hold: "ERR_HELD" } as const satisfies Record<string, ErrorCode>;
@@ -87,6 +98,10 @@ function paramHeadersFault({ limits }: Enforcer, { exchange, message }: Transact
 }
 
 type Passed = Pick<Outcome, "decisionId" | "decision" | "findings">;
+
+function passing(passed: Passed, effect: Effect, bytes: Buffer, list?: Outcome["list"]): Outcome {
+  return { ...passed, effect, bytes, reason: undefined, detail: undefined, rules: [], retryAfter: undefined, list };
+}
 
 function refusal(passed: Passed, reason: ErrorCode, detail?: string): Outcome {
   return { ...passed, effect: "error", bytes: undefined, reason, detail, rules: [], retryAfter: undefined, list: undefined };

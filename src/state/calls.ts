@@ -15,7 +15,7 @@ export type StoreResult = readonly [id: number, outcome: "done" | "failed", valu
 /** Calls the store, or answers undefined when the arguments are not those of the method. */
 export const invocations: { readonly [M in StoreMethod]: (store: Store, args: readonly unknown[]) => Promise<unknown> | undefined } = {
   facts: (store, [flow, defined]) =>
-    isText(flow) && (defined === undefined || isDefined(defined)) ? store.facts(flow, defined) : undefined,
+    isText(flow) && (defined === undefined || isDefined(defined)) ? Promise.resolve(store.facts(flow, defined)) : undefined,
   consume: (store, [limits, flow]) =>
     isListOf(limits, isLimit) && (flow === undefined || isText(flow)) ? store.consume(limits, flow) : undefined,
   addLabels: (store, [flow, labels]) => (isText(flow) && isListOf(labels, isText) ? store.addLabels(flow, labels) : undefined),

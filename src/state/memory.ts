@@ -55,7 +55,7 @@ export class MemoryStore implements Store {
     this.#catalogues = new Catalogues(all, clock, telling);
   }
 
-  async facts(flow: string, defined?: { readonly catalogue: string; readonly key: string }): Promise<FlowFacts> {
+  facts(flow: string, defined?: { readonly catalogue: string; readonly key: string }): FlowFacts | Promise<FlowFacts> {
     const now = this.#clock();
     const keys = [...(this.#counters.get(flow) ?? [])];
     const labels = [...(this.#labels.get(flow) ?? [])];

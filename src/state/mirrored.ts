@@ -56,8 +56,9 @@ export class MirroredStore implements Store {
     this.seeded.catch(() => undefined);
   }
 
-  facts(flow: string, defined?: { readonly catalogue: string; readonly key: string }): Promise<FlowFacts> {
-    return this.#told(this.#memory.facts(flow, defined));
+  facts(flow: string, defined?: { readonly catalogue: string; readonly key: string }): FlowFacts | Promise<FlowFacts> {
+    const facts = this.#memory.facts(flow, defined);
+    return this.#handedOver === undefined ? facts : this.#told(Promise.resolve(facts));
   }
 
   consume(limits: readonly LimitRequest[], flow?: string): Promise<Consumption> {

@@ -39,7 +39,7 @@ export class RemoteStore implements Store {
     });
   }
 
-  facts(flow: string, defined?: { readonly catalogue: string; readonly key: string }): Promise<FlowFacts> {
+  facts(flow: string, defined?: { readonly catalogue: string; readonly key: string }): FlowFacts | Promise<FlowFacts> {
     return this.#call("facts", flow, defined);
   }
 

@@ -48,7 +48,7 @@ export interface FlowFacts {
  */
 export interface Store {
   /** `defined`: whose definition is wanted as well. */
-  facts(flow: string, defined?: { readonly catalogue: string; readonly key: string }): Promise<FlowFacts>;
+  facts(flow: string, defined?: { readonly catalogue: string; readonly key: string }): FlowFacts | Promise<FlowFacts>;
   /** Takes all of the limits or none. Limits on one key count together. `flow`: whose counters these are. */
   consume(limits: readonly LimitRequest[], flow?: string): Promise<Consumption>;
   /** Labels are monotone: added, never taken away. Rejects when there is no room for one: the message must then not pass. */
