@@ -2,6 +2,7 @@
  * What a worker does: builds a gateway on the supervisor's socket from what it is sent, and follows the supervisor's orders one after
  * the other. Must not read the configuration file or build a policy: all workers serve what the supervisor checked.
  */
+import { flushCompileCache } from "node:module";
 import { performance } from "node:perf_hooks";
 import { refrozen } from "../config/freeze.ts";
 import type { Problem } from "../config/problem.ts";
@@ -128,6 +129,8 @@ class ServingWorker {
     this.#gateway = started.value;
     started.value.quarantine(quarantined);
     setInterval(() => void this.#measure(), METRICS_MS).unref();
+    // A worker that is killed writes nothing at its end; its replacement is to start fast.
+    flushCompileCache();
     await this.#say({ kind: "ready", url: started.value.url });
   }
 

@@ -108,7 +108,8 @@ function markUsed(entry: string): void {
 }
 
 /** Others' write access would let them plant a policy. */
-function isPrivate(folder: string): boolean {
+/** Whether a folder belongs to this user and nobody else can enter it. Throws when there is none. */
+export function isPrivate(folder: string): boolean {
   const stat = lstatSync(folder);
   return stat.isDirectory() && (stat.mode & 0o077) === 0 && (process.getuid === undefined || stat.uid === process.getuid());
 }
