@@ -40,7 +40,8 @@ function cellText(place: Place, cell: Cell | undefined): string {
   const headers = Object.keys(cell.headers ?? {}).map((name) => `, \`${name}\` passes`);
   const seen =
     cell.says === "event" ? `${cell.http}, an error event` : cell.says === "end" ? `${cell.http}, the stream ends` : String(cell.http);
-  return `${seen}${headers.join("")}${code === undefined ? "" : `: ${code}`}`;
+  const dropped = cell.drops === true ? ", one message dropped" : "";
+  return `${seen}${dropped}${headers.join("")}${code === undefined ? "" : `: ${code}`}`;
 }
 
 function metrics(): string {

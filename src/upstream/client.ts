@@ -3,7 +3,7 @@
  * decodes, and tries again only where provably no byte of the request has gone out. Must not know what the bytes mean.
  */
 import { readFileSync } from "node:fs";
-import { Pool, type Dispatcher } from "undici";
+import { type Dispatcher, errors, Pool } from "undici";
 import type { Limits, ServerConfig } from "../config/config.ts";
 import { fail, ok, type Failure, type Result } from "../errors.ts";
 import { BodyQueue } from "./body-queue.ts";
@@ -107,7 +107,7 @@ export class UpstreamClient {
             headersTimeout: this.#limits.upstream_ms,
             bodyTimeout: this.#limits.idle_ms,
           },
-          answerHandler({ signal: request.signal, place, resolve, again }),
+          answerHandler({ signal: request.signal, place, waitMs: this.#limits.upstream_ms, resolve, again }),
         );
       };
       dispatch(() => {
@@ -165,15 +165,18 @@ class Place {
 interface Attempt {
   readonly signal: Gone;
   readonly place: Place;
+  /** Longest time to the answer's headers. */
+  readonly waitMs: number;
   readonly resolve: (result: Result<UpstreamAnswer>) => void;
   /** Makes the one further attempt; undefined when this is that one. */
   readonly again: (() => void) | undefined;
 }
 
-function answerHandler({ signal, place, resolve, again }: Attempt): Dispatcher.DispatchHandler {
+function answerHandler({ signal, place, waitMs, resolve, again }: Attempt): Dispatcher.DispatchHandler {
   let body: BodyQueue | undefined;
   /** Undefined until the request is about to be written: before, not a byte of it can have gone out. */
   let started: Dispatcher.DispatchController | undefined;
+  let startedTicks = 0;
   const abort = (): void => {
     // Who waits for a connection is not kept waiting: the request is taken back when there is one.
     if (started === undefined) resolve(fail({ code: "ERR_CLIENT_GONE" }));
@@ -188,10 +191,15 @@ function answerHandler({ signal, place, resolve, again }: Attempt): Dispatcher.D
   return {
     onRequestStart(controller) {
       started = controller;
+      startedTicks = performance.now();
       if (signal.aborted) abort();
     },
     onResponseStart(controller, status, parsed) {
-      if (status < 200) return;
+      if (status < 200) {
+        // Each 1xx starts the client's own time limit anew: a server could keep a call for ever with them.
+        if (performance.now() - startedTicks > waitMs) controller.abort(new errors.HeadersTimeoutError());
+        return;
+      }
       body = new BodyQueue({
         pause: () => {
           controller.pause();

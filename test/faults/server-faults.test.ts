@@ -176,6 +176,8 @@ describe("a server that", () => {
           expect(error.error.data?.decision_id).toBe(inPlace[0]?.decision_id);
         }
       }
+      expect(fresh.filter(({ reason }) => reason === "ERR_UNASKED").length).toBe(cell.drops === true ? 1 : 0);
+      if (cell.drops === true) expect(answer.body.toString().split('"result"').length - 1).toBe(code === undefined ? 1 : 0);
       expect(hits).toBe(cell.sent);
     } finally {
       if (row.reached === "refused") await upstream.listen();

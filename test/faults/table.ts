@@ -19,6 +19,8 @@ export interface Cell {
   readonly says?: "json" | "event" | "end";
   /** Headers that reach the client. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** A message of the server that answers nothing is on record besides, and the client does not get it. */
+  readonly drops?: true;
   /** Times that the bytes of the message arrive. */
   readonly sent: 0 | 1;
 }
@@ -90,6 +92,8 @@ const drips =
       else peer.write(text[(at += 1) - 1] ?? "");
     }, everyMs);
   };
+const wholeAnswer = (body: string): string =>
+  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 const JSON_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
 
 export const ROWS: readonly Row[] = [
@@ -113,6 +117,16 @@ export const ROWS: readonly Row[] = [
   { fault: "never answers", script: silence, cells: everywhere(LATE) },
   { fault: "sends the headers too slowly", script: drips(`HTTP/1.1 200 OK\r\nx: ${"y".repeat(5000)}`, 50), cells: everywhere(LATE) },
   { fault: "sends 103 and nothing more", script: writes("HTTP/1.1 103 Early Hints\r\n\r\n"), cells: everywhere(LATE) },
+  {
+    fault: "sends 103 again and again",
+    script: (_arrival, peer) => {
+      const timer = setInterval(() => {
+        if (peer.socket.destroyed) clearInterval(timer);
+        else peer.write("HTTP/1.1 103 Early Hints\r\n\r\n");
+      }, 50);
+    },
+    cells: everywhere(LATE),
+  },
   { fault: "sends 100 without being asked", script: writes("HTTP/1.1 100 Continue\r\n\r\n"), cells: everywhere(BROKEN) },
   {
     fault: "answers HTML",
@@ -143,7 +157,27 @@ export const ROWS: readonly Row[] = [
     cells: everywhere({ ...error(429, "ERR_UPSTREAM_REFUSED"), headers: { "retry-after": "7" } }),
   },
   { fault: "answers 500", script: status("500 Internal Server Error"), cells: everywhere(error(500, "ERR_UPSTREAM_REFUSED")) },
-  { fault: "answers another request", script: answersJson(RESULT.replace('"id":1', '"id":2')), cells: { call: WITHHELD } },
+  {
+    fault: "answers another request",
+    script: answersJson(RESULT.replace('"id":1', '"id":2')),
+    cells: { call: { ...WITHHELD, drops: true } },
+  },
+  {
+    fault: "answers another request on a stream",
+    script: beginsStream([`data: ${RESULT.replace('"id":1', '"id":2')}\n\n`], true),
+    cells: { call: { ...onStream("ERR_UPSTREAM_ANSWER"), drops: true } },
+  },
+  {
+    fault: "answers twice on a stream",
+    script: beginsStream([`data: ${RESULT}\n\ndata: ${RESULT}\n\n`], true),
+    cells: { call: { ...passes(200), drops: true } },
+  },
+  {
+    fault: "sends a second HTTP answer behind the first",
+    // In one piece: a connection on which something unasked for has arrived is not used again.
+    script: writes([RESULT, RESULT.replace("[]", '[{"type":"text","text":"stale"}]')].map(wholeAnswer).join("")),
+    cells: { call: passes(200) },
+  },
   { fault: "answers twice in one body", script: answersJson(RESULT + RESULT), cells: { call: WITHHELD } },
   { fault: "answers with a request", script: answersJson('{"jsonrpc":"2.0","id":1,"method":"ping"}'), cells: { call: WITHHELD } },
   { fault: "resets after the headers", script: then(writes(JSON_HEAD), reset), cells: { ...where(BROKEN, passes(200)), get: WITHHELD } },
