@@ -4,6 +4,7 @@
  * Must run under any Node from 18 on, to be able to say that a newer one is needed.
  */
 import fs from "node:fs";
+import { fileURLToPath } from "node:url";
 import { nodeRange, satisfies } from "./node-range.mjs";
 
 const root = new URL("../", import.meta.url);
@@ -27,4 +28,6 @@ if (fromSource && Number.parseInt(process.versions.node, 10) < 24) {
     if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`);
   });
 }
+const { keepCompiledCode } = await import(new URL(fromSource ? "src/compiled-code.js" : "dist/compiled-code.js", root).href);
+keepCompiledCode(fileURLToPath(root), process.env);
 await import((fromSource ? source : new URL("dist/main.js", root)).href);

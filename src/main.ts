@@ -1,5 +1,5 @@
 /** The process: hands the command line to the program and turns its answer into the exit code. Must not know any command. */
-import { keepCompiledCode } from "./compiled-code.ts";
+import { run } from "./cli/program.ts";
 
 /** A fault of the program itself (sysexits.h EX_SOFTWARE): never one of the documented answers. */
 const FAULT = 70;
@@ -9,9 +9,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : FAULT);
 });
 
-keepCompiledCode();
 try {
-  const { run } = await import("./cli/program.ts");
   process.exitCode = await run(process.argv.slice(2), process);
 } catch (error) {
   process.stderr.write(`sluice: internal fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -11,7 +11,7 @@ import { type CallToolResult, CreateMessageRequestSchema } from "@modelcontextpr
 import { formatProblem } from "../config/problem.ts";
 import { loadConfig } from "../config/load.ts";
 import { type Gateway, startGateway } from "../gateway.ts";
-import { stateFolder } from "../policy/build/cache.ts";
+import { stateFolder } from "../compiled-code.js";
 import { packageRoot } from "../policy/sources/shipped.ts";
 import type { AuditRecord } from "../audit/record.ts";
 import { type QuickStart, startQuickStart } from "./quick-start.ts";

@@ -4,8 +4,6 @@
  */
 import { createHash } from "node:crypto";
 import {
-  accessSync,
-  constants,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -17,8 +15,8 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { isPrivate, stateFolder } from "../../compiled-code.js";
 import type { Problem } from "../../config/problem.ts";
 
 export interface Cached {
@@ -38,16 +36,6 @@ export function cacheKey(parts: readonly string[]): string {
   return hash.digest("hex");
 }
 
-/** Where this installation keeps what it makes for itself: `<root>/.sluice` when that can be written, else the user's cache folder. */
-export function stateFolder(root: string, env: NodeJS.ProcessEnv): string {
-  try {
-    accessSync(root, constants.W_OK);
-    return join(root, ".sluice");
-  } catch {
-    return join(env["XDG_CACHE_HOME"] ?? join(env["HOME"] ?? homedir(), ".cache"), "sluice");
-  }
-}
-
 /** Where built bundles are kept. */
 export function cacheFolder(root: string, env: NodeJS.ProcessEnv): string {
   return join(stateFolder(root, env), "cache");
@@ -56,6 +44,7 @@ export function cacheFolder(root: string, env: NodeJS.ProcessEnv): string {
 export function readCached(folder: string, key: string): Cached | undefined {
   const entry = join(folder, key);
   try {
+    // Others' write access would let them plant a policy.
     if (!existsSync(entry) || !isPrivate(folder)) return undefined;
     const bundle = readFileSync(join(entry, "bundle.tar.gz"));
     const note = JSON.parse(readFileSync(join(entry, "note.json"), "utf8")) as { sha256?: unknown; warnings?: unknown };
@@ -105,13 +94,6 @@ function markUsed(entry: string): void {
   } catch {
     // In a read-only cache nothing is removed either.
   }
-}
-
-/** Others' write access would let them plant a policy. */
-/** Whether a folder belongs to this user and nobody else can enter it. Throws when there is none. */
-export function isPrivate(folder: string): boolean {
-  const stat = lstatSync(folder);
-  return stat.isDirectory() && (stat.mode & 0o077) === 0 && (process.getuid === undefined || stat.uid === process.getuid());
 }
 
 function digest(bytes: Buffer): string {
