@@ -10,10 +10,12 @@ import { type Ledger, MARKER_HEADER } from "./ledger.ts";
 /** Faults of the table that happen on a connection: the other ones are about making one. */
 export const SERVER_FAULTS: readonly Row[] = ROWS.filter((row) => row.reached === undefined);
 
+const OPENING = /"method":"(?:initialize|server\/discover|notifications\/initialized)"/;
+
 export interface Front {
   readonly url: string;
-  /** The next request meets this fault. */
-  arm(row: Row): void;
+  /** The next request meets this fault; `opening`: also one that opens a session, without which its client can do nothing. */
+  arm(row: Row, opening: boolean): void;
   /** Faults that were met, by name. */
   readonly met: ReadonlyMap<string, number>;
   /** Refuses connections for a while. */
@@ -24,23 +26,26 @@ export interface Front {
 
 export async function openFront(ledger: Ledger, target: string): Promise<Front> {
   const upstream: FaultyUpstream = await openFaultyUpstream();
-  const armed: Row[] = [];
+  const armed: { readonly row: Row; readonly opening: boolean }[] = [];
   const met = new Map<string, number>();
   let back: Promise<void> = Promise.resolve();
   upstream.script((arrival, peer) => {
     // An answer of Sluice's own comes with the headers of the stream that it belongs to.
     ledger.arrived(arrival.body, arrival.body === "" ? headerOf(arrival.head, MARKER_HEADER) : undefined);
     upstream.arrivals.length = 0;
-    const row = armed.shift();
+    const opens = OPENING.test(arrival.body);
+    const at = armed.findIndex(({ opening }) => opening || !opens);
+    const row = armed[at]?.row;
     if (row === undefined) return passOn(arrival, peer, target);
+    armed.splice(at, 1);
     met.set(row.fault, (met.get(row.fault) ?? 0) + 1);
     row.script(arrival, peer);
   });
   return {
     url: upstream.url,
     met,
-    arm(row) {
-      armed.push(row);
+    arm(row, opening) {
+      armed.push({ row, opening });
     },
     goDown(ms) {
       const down = back.then(async () => {

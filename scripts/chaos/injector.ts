@@ -77,7 +77,7 @@ export class Injector {
     switch (fault.kind) {
       case "server": {
         const row = SERVER_FAULTS[fault.row];
-        if (row !== undefined) stage.fronts[fault.server].arm(row);
+        if (row !== undefined) stage.fronts[fault.server].arm(row, fault.opening);
         return;
       }
       case "server down":

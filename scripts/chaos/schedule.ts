@@ -9,7 +9,7 @@ import { SERVER_NAMES, type ServerName } from "./stage.ts";
 
 /** One fault to come. `atMs`: since the clients began. */
 export type Fault = { readonly atMs: number } & (
-  | { readonly kind: "server"; readonly server: ServerName; readonly row: number }
+  | { readonly kind: "server"; readonly server: ServerName; readonly row: number; readonly opening: boolean }
   | { readonly kind: "server down"; readonly server: ServerName; readonly ms: number }
   | { readonly kind: "client hangs up"; readonly moment: Moment; readonly server: "v2-json" | "v2-sse" }
   /** `spare`: the worker that has served longest is let live, so that its memory can be followed. */
@@ -22,13 +22,22 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "flood"; readonly calls: number }
 );
 
+/** By how many kinds of clients use them. */
+const MOST_USED: readonly ServerName[] = ["v1-json", "v1-sse", "v2-json", "v2-json", "v2-sse", "v2-sse", "v2-sse", "v2-sse"];
+
 type Draw = (random: Random, atMs: number) => Fault;
 
 /** Seconds between two of a kind, on average; each happens at least once. `until`: part of the run in which it does. */
 const KINDS: readonly { readonly every: number; readonly until?: number; readonly draw: Draw }[] = [
   {
     every: 0.8,
-    draw: (random, atMs) => ({ atMs, kind: "server", server: random.pick(SERVER_NAMES), row: random.below(SERVER_FAULTS.length) }),
+    draw: (random, atMs) => ({
+      atMs,
+      kind: "server",
+      server: random.pick(MOST_USED),
+      row: random.below(SERVER_FAULTS.length),
+      opening: random.below(8) === 0,
+    }),
   },
   { every: 20, draw: (random, atMs) => ({ atMs, kind: "server down", server: random.pick(SERVER_NAMES), ms: random.between(200, 1_500) }) },
   {
