@@ -86,6 +86,10 @@ function readOptions() {
   };
 }
 
+/** This process asks so often whether it gets its turn, and takes so long a wait for a sign that nobody does. */
+const TICK_MS = 200;
+const STARVED_MS = 1_000;
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -168,6 +172,12 @@ const samples: Sample[] = [];
 const sampling = setInterval(() => {
   samples.push(sample(sluice.pid, ledger.now()));
 }, 1_000);
+let due = ledger.now() + TICK_MS;
+const ticking = setInterval(() => {
+  const now = ledger.now();
+  if (now - due > STARVED_MS) injector.starved(due, now);
+  due = now + TICK_MS;
+}, TICK_MS);
 const heaps: Heap[] = [];
 const weighing = setInterval(() => {
   // A worker that is just ended takes its answer along.
@@ -213,6 +223,7 @@ async function atRest(): Promise<{ held: Record<string, number>; metrics: string
 
 const { held, metrics } = await atRest();
 clearInterval(sampling);
+clearInterval(ticking);
 clearInterval(progressing);
 over = true;
 process.kill(sluice.pid, "SIGTERM");

@@ -28,7 +28,7 @@ import { createLogger, faultName, type Logger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { carry } from "./pipeline.ts";
 import { loadPolicy, type Policy, type PolicyDeps } from "./policy/policy.ts";
-import { guarded, type Judgement, jsonLimits, type Stages } from "./stages.ts";
+import { failureOf, guarded, type Judgement, jsonLimits, type Stages } from "./stages.ts";
 import { Conversation } from "./state/conversation.ts";
 import { MemoryStore } from "./state/memory.ts";
 import type { Store } from "./state/store.ts";
@@ -322,7 +322,8 @@ function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Last
         } catch (fault) {
           // An answer that nobody will read must not hold its connection.
           answer.value.body.abort();
-          throw fault;
+          // The request went: what is wrong now is on record in the answer's place, never as a refusal of the request.
+          return fail(failureOf(fault));
         }
         return answer;
       },

@@ -146,6 +146,11 @@ export class Injector {
     }
   }
 
+  /** The machine had no processor for this process for so long: then it had none for Sluice either. */
+  starved(fromMs: number, toMs: number): void {
+    this.diary.push({ fault: "the machine is too busy", startMs: fromMs, endMs: toMs });
+  }
+
   #skip(kind: string, why: string): void {
     this.skipped.set(kind, why);
   }

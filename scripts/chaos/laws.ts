@@ -40,7 +40,8 @@ const UNSAID_MS = 2_500;
 
 const FORWARDING: ReadonlySet<AuditRecord["effect"]> = new Set(["allow", "redact", "rewrite"]);
 const RELOADS = /^(reload, good|audit file moved)/;
-const ENDS_WORKER = /^(kill|worker stopped|stalling)/;
+/** Whatever the watchdog may take for a standing loop counts: also a machine that leaves no processor to it. */
+const ENDS_WORKER = /^(kill|worker stopped|stalling|the machine)/;
 
 export function checkLaws(evidence: Evidence): Law[] {
   const byDecision = new Map(evidence.audit.records.map((record) => [record.decision_id, record]));
@@ -259,7 +260,7 @@ function workersEndOnlyByFaults({ metrics, diary }: Evidence): Law {
     number,
   ];
   const kills = diary.filter(({ fault }) => fault.startsWith("kill")).length;
-  const stalls = diary.filter(({ fault }) => /^(stalling|worker stopped)/.test(fault)).length;
+  const stalls = diary.filter(({ fault }) => /^(stalling|worker stopped|the machine)/.test(fault)).length;
   const broken = [
     ...(crashed === 0 ? [] : [`${crashed} crashed`]),
     ...(unresponsive === 0 ? [] : [`${unresponsive} unresponsive`]),

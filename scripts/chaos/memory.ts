@@ -22,7 +22,7 @@ export interface Growth {
 const MIB = 1024 * 1024;
 /** A collector takes what it may: growth counts beyond a quarter and so many bytes. */
 const FACTOR = 1.25;
-const SLACK = 24 * MIB;
+const SLACK = 48 * MIB;
 const WARM_UP_MS = 60_000;
 /** Below this there is nothing to compare. */
 const SHORTEST_MS = 40_000;

@@ -10,7 +10,7 @@ import { readAnswer, verdictOn } from "./verdict.ts";
 
 const REVISION = "2026-07-28";
 /** A client waits so long for an answer: far longer than Sluice lets anything take. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 30_000;
 
 /** Moments at which a client hangs up. */
 export const MOMENTS = ["inside the head", "inside the body", "after the body", "inside the answer"] as const;
@@ -122,6 +122,6 @@ export async function flood(target: Target, calls: number): Promise<void> {
 /** A call that takes the policy seconds to judge. */
 export async function stall(target: Target): Promise<void> {
   const agent = new Agent({ keepAlive: false });
-  await converse(target, "echo", { message: "hello", triples: Array.from({ length: 600 }, (_, at) => at) }, agent);
+  await converse(target, "echo", { message: "hello", triples: Array.from({ length: 900 }, (_, at) => at) }, agent);
   agent.destroy();
 }

@@ -50,7 +50,7 @@ const KINDS: readonly { readonly every: number; readonly until?: number; readonl
     }),
   },
   { every: 25, draw: (_random, atMs) => ({ atMs, kind: "kill -9 of a worker", spare: false }) },
-  { every: 20, until: 0.5, draw: (random, atMs) => ({ atMs, kind: "worker stopped for a moment", ms: random.between(200, 2_500) }) },
+  { every: 20, until: 0.5, draw: (random, atMs) => ({ atMs, kind: "worker stopped for a moment", ms: random.between(200, 4_000) }) },
   { every: 20, until: 0.5, draw: (random, atMs) => ({ atMs, kind: "stalling message", caller: random.below(2) === 0 ? 0 : 1 }) },
   { every: 25, draw: (_random, atMs) => ({ atMs, kind: "reload", what: "good" }) },
   { every: 40, draw: (_random, atMs) => ({ atMs, kind: "reload", what: "broken configuration" }) },

@@ -47,7 +47,7 @@ export async function openServers(ledger: Ledger): Promise<Stage> {
 }
 
 /** Times of Sluice in a run, in milliseconds: short, so that much happens; a client waits far longer before it says that it hangs. */
-export const LIMITS = { upstream: 2_000, connect: 1_500, idle: 5_000, stall: 1_000, quarantineS: 20 };
+export const LIMITS = { upstream: 2_000, connect: 1_500, idle: 5_000, stall: 3_000, quarantineS: 20 };
 
 const POLICY = `package policies.chaos
 

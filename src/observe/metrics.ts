@@ -147,7 +147,7 @@ export class Metrics {
   /** A server gave no usable answer. */
   upstreamFault(server: string, code: ErrorCode): void {
     if (code === "ERR_UPSTREAM" || code === "ERR_UPSTREAM_TIMEOUT") this.#upstreamErrors.inc({ server, code });
-    else if (code === "ERR_NO_ROOM") this.#upstreamErrors.inc({ server, code });
+    else if (code === "ERR_NO_ROOM" || code === "ERR_STATE") this.#upstreamErrors.inc({ server, code });
     else if (code === "ERR_CLIENT_GONE") this.#clientsGone.inc({ server });
     else if (code === "ERR_UPSTREAM_CREDENTIAL") this.#credentialFailures.inc({ server });
     else if (code === "ERR_UPSTREAM_ANSWER") this.unexpectedAnswer(server);

@@ -124,6 +124,26 @@ test("an answer on a resumed stream does not pass when its request cannot be loo
   expect(fresh().at(-1)).toMatchObject({ effect: "error" });
 });
 
+test.each([
+  ["DELETE", "endSession", "", "transport"],
+  ["POST", "sessionOwner", '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}', "message"],
+] as const)("a %s that was forwarded is not on record as refused when %s fails afterwards", async (method, step, body, kind) => {
+  upstream.answer((_received, response) => {
+    response.setHeader("mcp-session-id", randomUUID());
+    if (method === "DELETE") response.writeHead(200).end();
+    else response.writeHead(200, { "content-type": "application/json" }).end(RESULT);
+  });
+  const headers: Record<string, string> = method === "DELETE" ? { "Mcp-Session-Id": randomUUID() } : {};
+  failing(step);
+  const answer = await send(gateway.endpoint("one"), { method, headers, body });
+  expect(upstream.received).toHaveLength(1);
+  expect(fresh().map((record) => [record.kind, record.direction, record.effect])).toEqual([
+    [kind, "client_to_server", "allow"],
+    ["synthetic", "server_to_client", "error"],
+  ]);
+  expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { data: { decision_id: fresh().at(-1)?.decision_id } } });
+});
+
 test("afterwards the same messages pass", async () => {
   upstream.answer(json(RESULT));
   expect((await post()).body.toString()).toBe(RESULT);
