@@ -99,7 +99,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 /** Everything that a store can be asked for that protects. Asks the last questions by doing. */
 async function answers(store: MemoryStore): Promise<unknown> {
-  const facts = await Promise.all(FLOWS.flatMap((flow) => TOOLS.map((key) => store.facts(flow, { catalogue: "crm", key }))));
+  const facts = await Promise.all(
+    FLOWS.flatMap((flow) => TOOLS.map((key) => Promise.resolve(store.facts(flow, { catalogue: "crm", key })))),
+  );
   const asked = ["s1", "s2", ""].flatMap((session) => ["1", '"1"'].map((id) => [scope("server_to_client", session), id] as const));
   return {
     facts: facts.map(({ labels, counters, definition }) => ({ labels: new Set(labels), counters, definition })),

@@ -112,7 +112,7 @@ describe("a remote store", () => {
   it("fails what is not answered in time, and goes on", async () => {
     const { worker, supervisor } = channelPair();
     const remote = new RemoteStore(worker, 50);
-    const unanswered = [remote.facts("a"), remote.sessionOwner("crm", "s", "alice")];
+    const unanswered = [Promise.resolve(remote.facts("a")), remote.sessionOwner("crm", "s", "alice")];
     expect((await Promise.allSettled(unanswered)).map((one) => one.status === "rejected" && code(one.reason))).toEqual([
       "ERR_STATE",
       "ERR_STATE",
