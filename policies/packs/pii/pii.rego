@@ -18,7 +18,7 @@ package policies.pii
 # custom:
 #   severity: high
 deny contains {"id": "pii/denied", "msg": $"Personal data of these kinds may not pass: {sort(kinds)}."} if {
-	kinds := {finding.kind | some finding in input.findings; not handled(finding)}
+	kinds := {kind | some kind, _ in in_text; not handled_in_text(kind)} | {kind | some kind, _ in in_entries; not handled_in_entry(kind)}
 	count(kinds) > 0
 }
 
@@ -57,21 +57,46 @@ redact contains {"id": "pii/redacted", "findings": found, "with": operator} if {
 settings := data.server_settings[input.server.name].pii
 
 # Number sets per operator: one effect per operator costs less than one per finding.
-redacted[operator] contains finding.n if {
+redacted[operator] contains n if {
+	some kind, found in in_text
+	mode_of(kind, modes) == "redact"
+	operator := operator_for(kind)
+	some n in found
+}
+
+redacted[operator] contains n if {
+	some kind, found in in_entries
+	mode_of(kind, entry_modes) == "redact"
+	operator := operator_for(kind)
+	some n in found
+}
+
+# Numbers by kind: a message may hold hundreds of findings of a few kinds, and what depends on the kind alone is looked up once a kind.
+in_text[finding.kind] contains finding.n if {
 	some finding in input.findings
 	not untouched(finding)
-	mode_of(finding) == "redact"
-	operator := operator_for(finding.kind)
+	not described(finding)
 }
 
-handled(finding) if untouched(finding)
-
-handled(finding) if mode_of(finding) == "allow"
-
-handled(finding) if {
-	mode_of(finding) == "redact"
-	operator_for(finding.kind)
+in_entries[finding.kind] contains finding.n if {
+	some finding in input.findings
+	described(finding)
+	not untouched(finding)
 }
+
+# Apart from each other: a `not` must count as well where a table is missing.
+handled_in_text(kind) if handled(kind, modes)
+
+handled_in_entry(kind) if handled(kind, entry_modes)
+
+handled(kind, table) if mode_of(kind, table) == "allow"
+
+handled(kind, table) if {
+	mode_of(kind, table) == "redact"
+	operator_for(kind)
+}
+
+mode_of(kind, table) := object.get(table, kind, table.other)
 
 operator_for(kind) := object.get(settings.redact_with, kind, settings.redact_with.other)
 
@@ -80,7 +105,11 @@ untouched(finding) if finding.category == "secret"
 
 untouched(finding) if finding.path in tying_members
 
-untouched(finding) if finding.score < object.get(settings.min_score, finding.kind, settings.min_score.other)
+untouched(finding) if finding.score < least_scores[finding.kind]
+
+least_scores[kind] := object.get(settings.min_score, kind, settings.min_score.other) if {
+	some kind in {finding.kind | some finding in input.findings}
+}
 
 # The members that tie messages together are the sender's own, and cannot be altered.
 tying_members := {
@@ -94,10 +123,6 @@ tying_members := {
 	"/result/requestState",
 }
 
-mode_of(finding) := object.get(entry_modes, finding.kind, entry_modes.other) if {
-	described(finding)
-} else := object.get(modes, finding.kind, modes.other)
-
 modes := settings[input.direction][input.server.trust]
 
 entry_modes := settings.list_items[input.server.trust]
@@ -106,6 +131,8 @@ described(_) if input.phase == "list_item"
 
 # The same entries, where they stand in the whole list result.
 described(finding) if startswith(finding.path, entries_path)
+
+default entries_path := "in no message"
 
 entries_path := {
 	"prompts/list": "/result/prompts/",

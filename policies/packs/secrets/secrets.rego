@@ -52,7 +52,11 @@ deny contains {"id": "secrets/no_settings"} if not settings
 #   severity: high
 redact contains {"id": "secrets/returned", "findings": found, "with": operator} if {
 	input.direction == "server_to_client"
-	found := {finding.n | some finding in input.findings; not may_return(finding)}
+	found := {finding.n |
+		some finding in input.findings
+		finding.category != "pii"
+		not may_return(finding)
+	}
 	count(found) > 0
 	operator := object.get(settings, "redact_with", "replace")
 }
@@ -66,8 +70,6 @@ may_leave(finding) if finding.kind in settings.exempt_kinds
 may_leave(finding) if echoed(finding)
 
 may_leave(_) if exempt_tool
-
-may_return(finding) if finding.category == "pii"
 
 may_return(finding) if finding.kind in settings.exempt_kinds
 
