@@ -4,8 +4,11 @@
  */
 import type { Detector, Match } from "./detector.ts";
 
-export interface Hit extends Match {
+export interface Hit {
   readonly detector: Detector;
+  readonly match: Match;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** The hits that stand, in order of their start. `hits` in catalogue order. */
@@ -35,5 +38,5 @@ function strongest(cluster: readonly Hit[]): Hit[] {
 
 function byStrength(a: Hit, b: Hit): number {
   if (a.detector.category !== b.detector.category) return a.detector.category === "secret" ? -1 : 1;
-  return b.end - b.start - (a.end - a.start) || b.score - a.score;
+  return b.end - b.start - (a.end - a.start) || b.match.score - a.match.score;
 }

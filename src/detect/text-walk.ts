@@ -141,6 +141,7 @@ export class Placer {
   readonly #document: JsonDocument;
   readonly #walked: WalkedText;
   #piece = -1;
+  #plain = false;
   /** Position inside the piece, in the three measures. */
   #at = 0;
   #points = 0;
@@ -173,12 +174,20 @@ export class Placer {
     this.#piece = piece;
     this.#at = this.#walked.starts[piece] as number;
     this.#points = 0;
+    this.#plain = this.#document.plain(this.node);
     this.#raw = this.#document.start(this.node) + (this.#document.kind(this.node) === "string" ? 1 : 0);
   }
 
   #advance(to: number): void {
     const { text } = this.#walked;
     const { bytes } = this.#document;
+    if (this.#plain) {
+      const width = to - this.#at;
+      this.#at += width;
+      this.#points += width;
+      this.#raw += width;
+      return;
+    }
     while (this.#at < to) {
       const lead = text[this.#at] as number;
       const width = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;

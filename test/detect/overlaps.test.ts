@@ -5,9 +5,9 @@ import { resolveOverlaps } from "../../src/detect/overlaps.ts";
 
 const pii = PII[0] as Detector;
 const secret = SECRETS[0] as Detector;
-const hit = (detector: Detector, start: number, end: number, score = 0.5) => ({ detector, start, end, score });
+const hit = (detector: Detector, start: number, end: number, score = 0.5) => ({ detector, start, end, match: { start, end, score } });
 const standing = (...hits: ReturnType<typeof hit>[]) =>
-  resolveOverlaps(hits).map(({ start, end, detector, score }) => [start, end, detector.category, score]);
+  resolveOverlaps(hits).map(({ start, end, detector, match }) => [start, end, detector.category, match.score]);
 
 test("hits that only touch both stand, in order", () => {
   expect(standing(hit(pii, 5, 9), hit(pii, 0, 5))).toEqual([

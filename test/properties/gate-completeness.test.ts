@@ -81,10 +81,12 @@ const shape = ({ kind, on, rawStart, rawEnd, start, end, score }: Finding) => ({
 function searchUngated(document: JsonDocument): object[] {
   const walked = walkText(document);
   const hits = DETECTORS.flatMap((detector) =>
-    detector.find(walked.text, Number.POSITIVE_INFINITY, { left: Number.POSITIVE_INFINITY }).map((match) => ({ ...match, detector })),
+    detector
+      .find(walked.text, Number.POSITIVE_INFINITY, { left: Number.POSITIVE_INFINITY })
+      .map((match) => ({ detector, match, start: match.start, end: match.end })),
   );
   const placer = new Placer(document, walked);
-  return resolveOverlaps(hits).map(({ detector, score, start, end }) => {
+  return resolveOverlaps(hits).map(({ detector, match: { score }, start, end }) => {
     const { on, ...place } = placer.place(start, end);
     return { kind: detector.kind, on, score, rawStart: place.rawStart, rawEnd: place.rawEnd, start: place.start, end: place.end };
   });

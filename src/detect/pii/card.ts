@@ -139,18 +139,18 @@ function isInsideToken(text: Buffer, start: number, end: number): boolean {
 
 /** Weight of each digit at a given parity, summed from the left, so that any window is checked in two subtractions. */
 interface LuhnSums {
-  readonly doubledEven: Int32Array;
-  readonly doubledOdd: Int32Array;
+  readonly doubledEven: readonly number[];
+  readonly doubledOdd: readonly number[];
 }
 
 function luhnSums(digits: readonly number[]): LuhnSums {
-  const doubledEven = new Int32Array(digits.length + 1);
-  const doubledOdd = new Int32Array(digits.length + 1);
+  const doubledEven = [0];
+  const doubledOdd = [0];
   for (let index = 0; index < digits.length; index += 1) {
     const digit = digits[index] as number;
     const doubled = digit > 4 ? digit * 2 - 9 : digit * 2;
-    doubledEven[index + 1] = (doubledEven[index] as number) + (index % 2 === 0 ? doubled : digit);
-    doubledOdd[index + 1] = (doubledOdd[index] as number) + (index % 2 === 0 ? digit : doubled);
+    doubledEven.push((doubledEven[index] as number) + (index % 2 === 0 ? doubled : digit));
+    doubledOdd.push((doubledOdd[index] as number) + (index % 2 === 0 ? digit : doubled));
   }
   return { doubledEven, doubledOdd };
 }

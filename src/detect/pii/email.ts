@@ -109,13 +109,15 @@ function letterBefore(text: Buffer, end: number): number {
 function hostsFrom(text: Buffer, from: number): string[] {
   const most = Math.min(text.length, from + MAX_DOMAIN);
   let end = from;
+  let dotted = false;
   while (end < most) {
     const byte = text[end] as number;
+    if (byte === DOT) dotted = true;
     if (isAlphanumeric(byte) || byte === HYPHEN || byte === DOT) end += 1;
     else if (byte < 0x80 || byte >= BELONGS) break;
     else end += byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
   }
-  if (text.subarray(from, end).indexOf(DOT) === -1) return [];
+  if (!dotted) return [];
   const whole = /^[\p{L}\p{M}\p{N}.-]*/u.exec(text.toString("utf8", from, end))?.[0] ?? "";
   const ascii = /^[A-Za-z0-9.-]*/.exec(whole)?.[0] ?? "";
   const hosts = [whole, ascii, ascii.replace(/\.[^.]*$/, "")].map((host) => host.replace(/[.-]+$/, ""));

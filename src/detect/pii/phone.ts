@@ -2,9 +2,10 @@
  * Phone numbers: international ones by their calling code, national ones by parentheses, separators or a label.
  * A bare run of digits is never a phone number without a label: it is nearly always an id.
  */
-import { getCountries, getCountryCallingCode, Metadata, parsePhoneNumberFromString } from "libphonenumber-js";
+import { getCountries, getCountryCallingCode, Metadata } from "libphonenumber-js";
 import { continuesWord, isDigit, isLabelled, nextDigit } from "../bytes.ts";
 import type { Detector, Match } from "../detector.ts";
+import { numberFacts } from "./numbering-plans.ts";
 
 const PLUS = 0x2b;
 const OPEN = 0x28;
@@ -21,6 +22,8 @@ const READ = 32;
 const DATE = /^(?:(?:19|20)[0-9]{2}[-./ ][0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ](?:19|20)[0-9]{2})/;
 /** What `gate` asks of a national number, too: something that is written like one. */
 const NATIONAL = /[0-9]{2}[ ./()-]{1,3}[0-9]{2}|[0-9]{7}/;
+
+const NORTH_AMERICA = "1";
 
 /** National lengths that can be dialled, by calling code. */
 const LENGTHS = new Map<string, Set<number>>();
@@ -135,9 +138,8 @@ function international(text: Buffer, { start, groups }: Candidate): Match | unde
     const trunk = text.toString("latin1", start, end).includes("(0)");
     if (LENGTHS.get(code)?.has(digits - code.length - (trunk ? 1 : 0)) !== true) continue;
     const rest = spell(text, first, group).slice(code.length);
-    const parsed = parsePhoneNumberFromString(`+${code}${trunk ? rest.replace("0", "") : rest}`, { extract: false });
-    const country = parsed?.country;
-    if (parsed?.isValid() === true) return { start, end, score: 0.95, ...(country && { country }) };
+    const { country, valid } = numberFacts(code, trunk ? rest.replace("0", "") : rest) ?? {};
+    if (valid === true) return { start, end, score: 0.95, ...(country && { country }) };
     possible ??= { start, end, score: 0.6, ...(country && { country }) };
   }
   return possible;
@@ -151,9 +153,9 @@ function northAmerican(text: Buffer, { groups, parentheses }: Candidate): Match 
     if (area.end - area.start !== 3 || exchange.end - exchange.start !== 3 || line.end - line.start !== 4) continue;
     const before = groups[index - 1];
     const start = isTrunk(text, before) ? before.start : text[area.start - 1] === OPEN ? area.start - 1 : area.start;
-    const country = parsePhoneNumberFromString(spell(text, area, line), { defaultCountry: "US", extract: false })?.country;
+    const country = numberFacts(NORTH_AMERICA, spell(text, area, line))?.country ?? "US";
     const sure = parentheses || isLabelled(text, start, LABEL);
-    return { start, end: line.end, score: sure ? 0.9 : 0.7, ...(country && { country }) };
+    return { start, end: line.end, score: sure ? 0.9 : 0.7, country };
   }
   return undefined;
 }

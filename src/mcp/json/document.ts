@@ -122,6 +122,11 @@ export class JsonDocument {
     return (this.#word(node, 0) & ESCAPED) !== 0;
   }
 
+  /** Whether every character of a value that is no container is spelled with one byte: then all its offsets are the same. */
+  plain(node: Node): boolean {
+    return (this.#word(node, 0) & (ESCAPED | WIDE)) === 0;
+  }
+
   /** The bytes of a value as they were sent, as text. */
   raw(node: Node): string {
     return this.bytes.toString("utf8", this.start(node), this.end(node));
