@@ -219,7 +219,14 @@ function keyOf(document: JsonDocument, key: Node, here: Level): Key | undefined 
   }
   const start = document.start(key) + 1;
   const known = here.keys[document.end(key) - 1 - start];
-  return known?.find(({ bytes }) => bytes.every((byte, i) => byte === document.bytes[start + i]));
+  if (known === undefined) return undefined;
+  for (const one of known) if (standsAt(document.bytes, start, one.bytes)) return one;
+  return undefined;
+}
+
+function standsAt(bytes: Buffer, start: number, name: Buffer): boolean {
+  for (let at = 0; at < name.length; at += 1) if (bytes[start + at] !== name[at]) return false;
+  return true;
 }
 
 function inMember(search: Search, object: Node, value: Node, inside: Inside): LookAlike | undefined {

@@ -46,8 +46,14 @@ export const phone: Detector = {
   find(text, limit) {
     const matches: Match[] = [];
     for (let at = nextDigit(text, 0); at < text.length && matches.length < limit; ) {
-      const candidate = readCandidate(text, startBefore(text, at, matches.at(-1)?.end ?? 1));
-      const match = digitsOf(candidate) >= LEAST ? judge(text, candidate) : undefined;
+      const start = startBefore(text, at, matches.at(-1)?.end ?? 1);
+      const short = endOfShort(text, start);
+      if (short !== undefined) {
+        at = nextDigit(text, Math.max(short, at + 1));
+        continue;
+      }
+      const candidate = readCandidate(text, start);
+      const match = judge(text, candidate);
       if (match !== undefined) matches.push(match);
       at = nextDigit(text, match?.end ?? Math.max(candidate.next, at + 1));
     }
@@ -97,6 +103,21 @@ function readCandidate(text: Buffer, start: number): Candidate {
   // A number that the limit cut in two is found again from the third last group on.
   const next = isDigit(text[at]) && groups.length > 3 ? (groups.at(-3) as Group).start : at;
   return { start, plus, parentheses, groups, next };
+}
+
+/** Where a candidate ends that has too few digits for a phone number; undefined for a longer one. Most numbers in a text are short. */
+function endOfShort(text: Buffer, start: number): number | undefined {
+  let digits = 0;
+  let at = text[start] === PLUS ? start + 1 : start;
+  do {
+    while (isDigit(text[at])) {
+      digits += 1;
+      at += 1;
+    }
+    if (digits >= LEAST) return undefined;
+    at += gapAfter(text, at);
+  } while (isDigit(text[at]));
+  return at;
 }
 
 function digitsOf({ groups }: Candidate): number {
