@@ -40,6 +40,11 @@ export function createApp(parts: AppParts): Express {
   app.disable("x-powered-by");
   app.disable("etag");
   app.set("query parser", false);
+  app.use((request, _response, next) => {
+    // The parser goes on after a refusal for coming too late: what cannot be answered is not served, and is on record already.
+    if (request.socket.writable) return next();
+    request.resume().once("end", () => request.socket.destroy());
+  });
   app.use((request, response, next) => {
     // An absolute-form target or a query could mean something to a server that was never judged.
     if (request.url.startsWith("/") && !request.url.includes("?")) next();

@@ -2,7 +2,7 @@
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openGateway, type TestGateway } from "../support/gateway.ts";
-import { events, openUpstream, type ScriptedUpstream } from "../support/upstream.ts";
+import { events, json, openUpstream, type ScriptedUpstream } from "../support/upstream.ts";
 
 const BODY = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow","arguments":{}}}';
 const PROGRESS = 'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}\n\n';
@@ -47,6 +47,19 @@ test.each([
   await expect.poll(() => gateway.records().length, { timeout: 2000 }).toBe(1);
   expect(gateway.records()).toMatchObject([{ kind: "refused", effect: "error" }]);
   expect(upstream.received).toEqual([]);
+});
+
+// Node parses on after the 408: also what a busy process reads late, because it stood still, comes after it.
+test("the rest of a request that was refused for coming too late is not served", async () => {
+  upstream.answer(json('{"jsonrpc":"2.0","id":1,"result":{"content":[]}}'));
+  socket.allowHalfOpen = true;
+  const whole = head(BODY.length) + BODY;
+  socket.write(whole.slice(0, 60));
+  await expect.poll(() => came, { timeout: 5000 }).toContain("HTTP/1.1 408");
+  socket.end(whole.slice(60));
+  await expect.poll(() => closed, { timeout: 5000 }).toBe(true);
+  expect(upstream.received).toEqual([]);
+  expect(gateway.records()).toMatchObject([{ kind: "refused", reason: "ERR_TIMEOUT_BODY" }]);
 });
 
 test("garbage behind a call does not write into its stream", async () => {
