@@ -14,7 +14,7 @@ export interface MemoCounts {
   skipped: number;
 }
 
-export const MEMO_BYTES = 8 * 1024 * 1024;
+export const MEMO_BYTES = 16 * 1024 * 1024;
 /** Longer inputs (UTF-16 code units) hold traffic and hardly ever come again. */
 export const LONGEST_KEY = 2_048;
 /** Decisions out of longer answers are not kept either. */
