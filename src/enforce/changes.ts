@@ -2,6 +2,7 @@
  * New bytes for places in a document, and the way back from the changed text to the original. Pure; must not choose places or bytes.
  */
 import type { JsonDocument, Node } from "../mcp/json.ts";
+import { replaced } from "../mcp/json/splice.ts";
 import type { Mark } from "./marks.ts";
 
 /** New bytes for one mark. */
@@ -15,13 +16,8 @@ export type Changes = ReadonlyMap<Node, readonly Piece[]>;
 
 /** The bytes of a value or key with its pieces in place. */
 export function applied(document: JsonDocument, node: Node, pieces: readonly Piece[]): Buffer {
-  const parts: Buffer[] = [];
-  let done = document.start(node);
-  for (const { mark, bytes } of pieces) {
-    parts.push(document.bytes.subarray(done, mark.start), bytes);
-    done = mark.end;
-  }
-  return Buffer.concat([...parts, document.bytes.subarray(done, document.end(node))]);
+  const edits = pieces.map(({ mark: { start, end }, bytes }) => ({ start, end, bytes }));
+  return replaced(document.bytes, document.start(node), document.end(node), edits);
 }
 
 /**

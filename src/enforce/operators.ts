@@ -43,24 +43,37 @@ export function strongest(one: RedactWith, other: RedactWith): RedactWith {
  * Whole values that are such a stand-in already stay, so that redacting twice is redacting once.
  */
 export async function standIns(removed: readonly Removed[], keys: RedactionKeys, ordinals: Ordinals): Promise<string[]> {
-  const numbered = removed.filter((one) => one.with === "replace" && !isStandIn(one, keys));
-  // Messages repeat themselves, and a digest costs more than a look-up.
-  const digests = new Map<string, string>();
-  const values = numbered.map(({ label, text }) => {
-    const known = digests.get(`${label} ${text}`) ?? digest(keys, label, text).toString("base64url");
-    digests.set(`${label} ${text}`, known);
-    return { label, digest: known };
-  });
-  const numbers = values.length === 0 ? [] : await ordinals(values);
-  if (numbers.length !== values.length) throw new Error("the numbering answered another number of values");
-  const byRemoved = new Map(numbered.map((one, index) => [one, numbers[index]]));
-  return removed.map((one) => (isStandIn(one, keys) ? one.text : standIn(one, keys, byRemoved.get(one))));
+  const stays = removed.map((one) => isStandIn(one, keys));
+  const numberOf = await numbering(
+    removed.filter((one, index) => one.with === "replace" && stays[index] === false),
+    keys,
+    ordinals,
+  );
+  return removed.map((one, index) => (stays[index] === true ? one.text : standIn(one, keys, numberOf)));
 }
 
-function standIn({ text, label, with: operator }: Removed, keys: RedactionKeys, number: number | undefined): string {
+/** Messages repeat themselves: a value is digested and asked for once, whatever it costs to number it. */
+async function numbering(removed: readonly Removed[], keys: RedactionKeys, ordinals: Ordinals): Promise<NumberOf> {
+  const byLabel = new Map<string, Map<string, number>>();
+  const values: { label: string; digest: string }[] = [];
+  for (const { label, text } of removed) {
+    const places = byLabel.get(label) ?? new Map<string, number>();
+    byLabel.set(label, places);
+    if (places.has(text)) continue;
+    places.set(text, values.length);
+    values.push({ label, digest: digest(keys, label, text).toString("base64url") });
+  }
+  const numbers = values.length === 0 ? [] : await ordinals(values);
+  if (numbers.length !== values.length) throw new Error("the numbering answered another number of values");
+  return (label, text) => numbers[byLabel.get(label)?.get(text) ?? -1];
+}
+
+type NumberOf = (label: string, text: string) => number | undefined;
+
+function standIn({ text, label, with: operator }: Removed, keys: RedactionKeys, numberOf: NumberOf): string {
   switch (operator) {
     case "replace":
-      return `[${label}_${number}]`;
+      return `[${label}_${numberOf(label, text)}]`;
     case "mask":
       return MASK;
     case "drop":

@@ -49,7 +49,7 @@ export async function redact(work: RedactWork): Promise<Result<Edit[]>> {
 async function render(work: RedactWork, marks: ReadonlyMap<Node, readonly Mark[]>): Promise<Changes> {
   const { document } = work;
   const texts = [...marks.values()].flat().filter((mark) => document.kind(mark.node) === "string");
-  const removed = texts.map((mark) => ({ ...mark, text: decode(document.bytes, mark.start, mark.end) }));
+  const removed = texts.map((mark) => ({ ...mark, text: decode(document, mark) }));
   const replaced = await standIns(removed, work.keys, work.ordinals);
   const bytes = new Map(texts.map((mark, index) => [mark, encode(replaced[index] as string)]));
   const piece = (mark: Mark): Piece => ({ mark, bytes: bytes.get(mark) ?? literalStandIn(document, mark.node) });
@@ -61,8 +61,9 @@ function literalStandIn(document: JsonDocument, node: Node): Buffer {
   return Buffer.from(document.kind(node) === "number" ? "0" : "false");
 }
 
-function decode(bytes: Buffer, start: number, end: number): string {
-  return JSON.parse(`"${bytes.toString("utf8", start, end)}"`) as string;
+function decode(document: JsonDocument, { node, start, end }: Mark): string {
+  const spelled = document.bytes.toString("utf8", start, end);
+  return document.escaped(node) ? (JSON.parse(`"${spelled}"`) as string) : spelled;
 }
 
 function encode(text: string): Buffer {

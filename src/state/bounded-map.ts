@@ -17,7 +17,7 @@ export interface Bounds<V> {
 interface Entry<V> {
   readonly value: V;
   readonly weight: number;
-  readonly usedAt: number;
+  usedAt: number;
 }
 
 /** Held in a Map, whose order is kept as the order of last use. */
@@ -51,12 +51,14 @@ export class BoundedMap<V> {
   get(key: string): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    if (this.#expired(entry)) {
+    const now = this.#clock();
+    if (now - entry.usedAt >= this.#bounds.ttlMs) {
       this.#remove(key, entry);
       return undefined;
     }
+    entry.usedAt = now;
     this.#entries.delete(key);
-    this.#entries.set(key, { ...entry, usedAt: this.#clock() });
+    this.#entries.set(key, entry);
     return entry.value;
   }
 

@@ -20,7 +20,7 @@ test("a label is tried on the lower-case words in front of a match", () => {
 });
 
 test("letters of other scripts change nothing about how words are told apart", () => {
-  const letter = fc.constantFrom(..."abzABZ019_ -:");
+  const letter = fc.constantFrom(...Array.from("abzABZ019_ -:"));
   fc.assert(
     fc.property(fc.string({ unit: letter, maxLength: 30 }), (before) => {
       const tried = triedOn(`é${before}`);
