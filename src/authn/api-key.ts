@@ -8,6 +8,7 @@
 import { createHash, randomInt, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { ApiKeyConfig } from "../config/config.ts";
+import { deepFreeze } from "../config/freeze.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import type { PrincipalFacts } from "../policy/input.ts";
 import type { Authenticated, Authenticator, CredentialHeader } from "./authenticator.ts";
@@ -30,6 +31,8 @@ export function hashApiKey(key: string): string {
 
 interface KnownKey extends ApiKeyConfig {
   readonly digest: Buffer;
+  /** The same object each time: what is made from it for policy is made once. */
+  readonly principal: PrincipalFacts;
 }
 
 /** `equal` compares two digests in constant time. */
@@ -37,7 +40,17 @@ export function createApiKeyAuthenticator(
   keys: readonly ApiKeyConfig[],
   equal: (a: Buffer, b: Buffer) => boolean = timingSafeEqual,
 ): Authenticator {
-  const known: KnownKey[] = keys.map((key) => ({ ...key, digest: Buffer.from(key.sha256, "hex") }));
+  const known: KnownKey[] = keys.map((key) => ({
+    ...key,
+    digest: Buffer.from(key.sha256, "hex"),
+    principal: deepFreeze<PrincipalFacts>({
+      id: key.id,
+      method: "api_key",
+      scopes: [...key.scopes],
+      groups: [...key.groups],
+      claims: {},
+    }),
+  }));
   return {
     async authenticate({ headers }, nowMs): Promise<Result<Authenticated>> {
       const presented = presentedKeys(headers);
@@ -50,14 +63,7 @@ export function createApiKeyAuthenticator(
       for (const each of known) if (equal(digest, each.digest)) match = each;
       if (match === undefined) return refuse("the API key is not known");
       if (match.expires !== undefined && match.expires <= nowMs) return refuse(`the API key "${match.id}" has expired`);
-      const principal: PrincipalFacts = {
-        id: match.id,
-        method: "api_key",
-        scopes: [...match.scopes],
-        groups: [...match.groups],
-        claims: {},
-      };
-      return ok({ principal, consumed: presented.map(({ header }) => header) });
+      return ok({ principal: match.principal, consumed: presented.map(({ header }) => header) });
     },
   };
 }
