@@ -8,6 +8,7 @@ import type { Message } from "../mcp/message.ts";
 import { targetOf } from "../mcp/methods.ts";
 import { faultName, type Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Decision } from "../policy/decision.ts";
 import { type Asked, type Exchange, type Outcome, type Transaction, withheld } from "../transaction.ts";
 import type { InFlight, Slot } from "../watch/in-flight.ts";
 import { TEXT_BYTES } from "../watch/layout.js";
@@ -38,6 +39,8 @@ export interface Entry {
   readonly slot: Slot | undefined;
   /** What its record begins with, as JSON members. */
   readonly head: string;
+  /** The part of it that its answer's record says again. */
+  readonly subject: string;
 }
 
 /** What is known of a request that was refused before it was a message. */
@@ -50,15 +53,12 @@ export interface Refused {
   readonly httpMethod: string;
 }
 
-/** Members of a record; an undefined one is not written. */
-type Members<Key extends keyof AuditRecord> = { readonly [K in Key]: AuditRecord[K] | undefined };
-type ExchangeHead = Pick<AuditRecord, "decision_id" | "exchange_id" | "server" | "principal" | "client_ip">;
-/** What is known of a message's record before it is judged. */
-type MessageHead = ExchangeHead &
-  Pick<AuditRecord, "direction" | "kind"> &
-  Partial<Members<"phase" | "method" | "message_kind" | "rpc_id" | "target" | "bytes_in">>;
-/** The rest of it. */
-type MessageEnd = Members<Exclude<keyof AuditRecord, keyof MessageHead | "schema" | "time" | "upstream_status">>;
+/** A client's request that has gone to its server. */
+interface Forwarded {
+  readonly slot: Slot;
+  /** Method and target, as members of a record. */
+  readonly subject: string;
+}
 
 export class Recorder {
   readonly #parts: RecorderParts;
@@ -66,7 +66,7 @@ export class Recorder {
   readonly #screenName: (name: string) => string;
   readonly #name: (name: string) => string;
   /** Entries of clients' requests that have gone to their servers, by the request. */
-  readonly #forwarded = new Map<Message | undefined, Slot>();
+  readonly #forwarded = new Map<Message | undefined, Forwarded>();
   #failing = false;
 
   constructor(parts: RecorderParts) {
@@ -79,47 +79,48 @@ export class Recorder {
   enter(transaction: Transaction): Entry {
     const { inFlight, ticks } = this.#parts;
     const startedTicks = ticks();
-    let known: MessageHead;
+    const request = this.#forwarded.get(transaction.answers?.message);
+    let head = "";
+    let subject = "";
     let refusal: Failure | undefined;
     try {
-      known = this.#messageHead(transaction);
+      subject = request === undefined ? this.#subject(transaction) : request.subject;
+      head = headMembers(transaction) + subject;
     } catch (fault) {
       // What cannot be described is not let through, and is on record all the same.
-      known = bareHead(transaction);
+      head = headMembers(transaction);
       refusal = { code: "ERR_AUDIT", detail: `record: ${faultName(fault)}` };
     }
-    const text = JSON.stringify(known);
-    const head = text.slice(1, -1);
-    const request = this.#forwarded.get(transaction.answers?.message);
+    const text = fitting(head, transaction);
     if (request !== undefined) {
       this.#forwarded.delete(transaction.answers?.message);
-      inFlight.answer(request, fitting(text, known));
-      return { transaction, refusal, startedTicks, slot: request, head };
+      inFlight.answer(request.slot, text);
+      return { transaction, refusal, startedTicks, slot: request.slot, head, subject };
     }
-    const slot = inFlight.enter(fitting(text, known));
+    const slot = inFlight.enter(text);
     if (slot === undefined) refusal ??= { code: "ERR_OVERLOADED", detail: "too many messages are under way" };
-    return { transaction, refusal, startedTicks, slot, head };
+    return { transaction, refusal, startedTicks, slot, head, subject };
   }
 
   /** Records a judged message; answers its outcome, or a denial when the record is required and cannot be written. */
-  message({ transaction, slot, head, startedTicks }: Entry, outcome: Outcome): Outcome {
+  message(entry: Entry, outcome: Outcome): Outcome {
     const { metrics, ticks, inFlight } = this.#parts;
-    const elapsed = ticks() - startedTicks;
+    const { transaction, slot } = entry;
+    const elapsed = ticks() - entry.startedTicks;
     if (slot !== undefined) inFlight.judged(slot);
     let final = outcome;
     let end: string;
     try {
-      end = JSON.stringify(this.#messageEnd(outcome, elapsed));
+      end = this.#endMembers(outcome, elapsed);
     } catch (fault) {
       final = withheld(transaction, { code: "ERR_AUDIT", detail: `record: ${faultName(fault)}` });
-      end = JSON.stringify({ effect: final.effect, reason: final.reason, detail: final.detail, rules: [] });
+      end = member("effect", final.effect) + member("reason", final.reason) + member("detail", final.detail) + `,"rules":[]`;
     }
-    if (!this.#append(`${head},${end.slice(1, -1)}`)) final = withheld(transaction, { code: "ERR_AUDIT" });
-    const method = transaction.message.method ?? transaction.answers?.method;
-    metrics.message(transaction.exchange.server.name, method, transaction.direction, final.effect, elapsed / 1000);
-    if (final.reason === "ERR_UNASKED" && transaction.direction === "server_to_client")
-      metrics.unexpectedAnswer(transaction.exchange.server.name);
-    if (slot !== undefined) this.#moveOn(transaction, slot, final);
+    if (!this.#append(entry.head + end)) final = withheld(transaction, { code: "ERR_AUDIT" });
+    const { exchange, message, answers, direction } = transaction;
+    metrics.message(exchange.server.name, message.method ?? answers?.method, direction, final.effect, elapsed / 1000);
+    if (final.reason === "ERR_UNASKED" && direction === "server_to_client") metrics.unexpectedAnswer(exchange.server.name);
+    if (slot !== undefined) this.#moveOn(entry, slot, final);
     return final;
   }
 
@@ -183,67 +184,64 @@ export class Recorder {
   }
 
   /** A request that may leave stays under way until it is answered; nothing else does. */
-  #moveOn({ message, direction }: Transaction, slot: Slot, final: Outcome): void {
+  #moveOn({ transaction: { message, direction }, subject }: Entry, slot: Slot, final: Outcome): void {
     const { inFlight } = this.#parts;
     if (message.kind !== "request" || direction !== "client_to_server" || final.bytes === undefined) return inFlight.leave(slot);
-    this.#forwarded.set(message, slot);
+    this.#forwarded.set(message, { slot, subject });
     inFlight.forwarded(slot);
   }
 
   /** Takes a forwarded request out of what is under way, before its failure is recorded. */
   #claim(request: Message | undefined): Slot | undefined {
-    const slot = this.#forwarded.get(request);
-    if (slot === undefined) return undefined;
+    const forwarded = this.#forwarded.get(request);
+    if (forwarded === undefined) return undefined;
     this.#forwarded.delete(request);
-    this.#parts.inFlight.failed(slot);
-    return slot;
+    this.#parts.inFlight.failed(forwarded.slot);
+    return forwarded.slot;
   }
 
-  #messageHead(transaction: Transaction): MessageHead {
-    const { screenText } = this.#parts;
-    const { message, answers } = transaction;
+  /** What a message is about: what it says itself, or what the request says that it answers. */
+  #subject({ message, answers }: Transaction): string {
     const subject = answers === undefined ? message : answers.message;
     const target = subject === undefined ? undefined : targetOf(subject);
     const method = message.method ?? answers?.method;
-    const id = message.id === undefined ? Number.NaN : Number(message.id.raw);
-    return {
-      ...bareHead(transaction),
-      phase: message.kind === "request" || message.kind === "notification" ? message.kind : "response",
-      method: method === undefined ? undefined : this.#name(method),
-      rpc_id: Number.isSafeInteger(id) ? id : undefined,
-      target:
-        target === undefined
-          ? undefined
-          : { kind: target.kind, name: target.name === undefined ? printableUri(target.uri ?? "", screenText) : this.#name(target.name) },
-    };
+    const named = method === undefined ? "" : member("method", this.#name(method));
+    if (target === undefined) return named;
+    const name = target.name === undefined ? printableUri(target.uri ?? "", this.#parts.screenText) : this.#name(target.name);
+    return `${named},"target":{"kind":"${target.kind}","name":${quoted(name)}}`;
   }
 
-  #messageEnd({ effect, reason, detail, decision, findings, list, bytes }: Outcome, elapsedMs: number): MessageEnd {
+  /** Members of the record of a judged message, from its effect on. */
+  #endMembers({ effect, reason, detail, decision, findings, list, bytes }: Outcome, elapsedMs: number): string {
+    let end = `,"effect":"${effect}"`;
+    if (reason !== undefined) end += member("reason", reason);
+    if (detail !== undefined) end += member("detail", detail);
+    end += decision === undefined ? `,"rules":[]` : this.#decisionMembers(decision);
+    if (findings !== undefined && findings.list.length > 0) end += member("findings", auditFindings(findings.list, this.#screenName));
+    if (findings?.capped === true) end += member("findings_capped", true);
+    if (list !== undefined) {
+      const hidden = list.hidden.slice(0, HIDDEN).map((item) => ({ name: this.#name(item.name), rules: [...item.rules] }));
+      end += member("list", { total: list.total, hidden_total: list.hidden.length, hidden });
+    }
+    end += `,"bytes_out":${bytes?.length ?? 0},"latency_us":${Math.round(elapsedMs * 1000)}`;
+    return decision === undefined ? end : end + member("revision", decision.revision);
+  }
+
+  /** Members about what policy said; in the ordinary case it said nothing. */
+  #decisionMembers({ matched, would, wouldBe, waived, grants }: Decision): string {
     const { screenText } = this.#parts;
-    const found = findings === undefined || findings.list.length === 0 ? undefined : findings.list;
-    return {
-      effect,
-      reason,
-      detail,
-      rules: decision === undefined ? [] : auditRules(decision.matched, screenText),
-      would: decision === undefined || decision.would.length === 0 ? undefined : auditRules(decision.would, screenText),
-      would_be: decision?.wouldBe?.effect,
-      waived: decision?.waived === undefined ? undefined : [...decision.waived],
-      grants: decision === undefined || decision.grants.length === 0 ? undefined : decision.grants.map((grant) => grant.id),
-      findings: found === undefined ? undefined : auditFindings(found, this.#screenName),
-      findings_capped: findings?.capped === true ? true : undefined,
-      list:
-        list === undefined
-          ? undefined
-          : {
-              total: list.total,
-              hidden_total: list.hidden.length,
-              hidden: list.hidden.slice(0, HIDDEN).map((item) => ({ name: this.#name(item.name), rules: [...item.rules] })),
-            },
-      bytes_out: bytes?.length ?? 0,
-      latency_us: Math.round(elapsedMs * 1000),
-      revision: decision?.revision,
-    };
+    let members = matched.length === 0 ? `,"rules":[]` : member("rules", auditRules(matched, screenText));
+    if (would.length > 0) members += member("would", auditRules(would, screenText));
+    if (wouldBe !== undefined) members += member("would_be", wouldBe.effect);
+    if (waived !== undefined) members += member("waived", [...waived]);
+    if (grants.length === 0) return members;
+    return (
+      members +
+      member(
+        "grants",
+        grants.map((grant) => grant.id),
+      )
+    );
   }
 
   /** Whether the message may go on. */
@@ -268,7 +266,10 @@ export class Recorder {
   }
 }
 
-function exchangeHead({ id, server, principal, ip }: Exchange, decisionId: string): ExchangeHead {
+function exchangeHead(
+  { id, server, principal, ip }: Exchange,
+  decisionId: string,
+): Pick<AuditRecord, "decision_id" | "exchange_id" | "server" | "principal" | "client_ip"> {
   return {
     decision_id: decisionId,
     exchange_id: id,
@@ -278,15 +279,41 @@ function exchangeHead({ id, server, principal, ip }: Exchange, decisionId: strin
   };
 }
 
-/** What can be said of any message, whatever it holds. */
-function bareHead({ exchange, direction, decisionId, message }: Transaction): MessageHead {
-  return {
-    ...exchangeHead(exchange, decisionId),
-    direction,
-    kind: "message",
-    message_kind: message.kind,
-    bytes_in: message.document.bytes.length,
-  };
+/** What can be said of any message, whatever it holds, before it is judged. */
+function headMembers({ exchange, direction, decisionId, message }: Transaction, flow = flowMembers(exchange)): string {
+  const { kind, id, document } = message;
+  const number = id === undefined ? Number.NaN : Number(id.raw);
+  const phase = kind === "request" || kind === "notification" ? kind : "response";
+  const head = `"decision_id":${quoted(decisionId)},"exchange_id":${quoted(exchange.id)},"server":${quoted(exchange.server.name)}${flow}`;
+  const facts = `"direction":"${direction}","kind":"message","message_kind":"${kind}","phase":"${phase}"`;
+  return `${head},${facts},"bytes_in":${document.bytes.length}${Number.isSafeInteger(number) ? `,"rpc_id":${number}` : ""}`;
+}
+
+/** Who sent it, and from where. */
+function flowMembers({ principal, ip }: Pick<Exchange, "principal" | "ip">): string {
+  return `,"principal":{"id":${quoted(principal.id)},"method":"${principal.method}"},"client_ip":${quoted(ip)}`;
+}
+
+const NOBODY = `,"principal":{"id":"*","method":"none"},"client_ip":"*"`;
+
+/** A head as the watchdog thread would write it: within its room, whatever names are in it. */
+function fitting(head: string, transaction: Transaction): string {
+  const text = `{${head}}`;
+  if (text.length * LONGEST_LETTER <= TEXT_BYTES || Buffer.byteLength(text) <= TEXT_BYTES) return text;
+  return `{${headMembers(transaction, NOBODY)}}`;
+}
+
+/** A member of a record, behind others; none for undefined. */
+function member<Key extends keyof AuditRecord>(key: Key, value: AuditRecord[Key]): string {
+  if (value === undefined) return "";
+  return `,"${key}":${typeof value === "string" ? quoted(value) : JSON.stringify(value)}`;
+}
+
+const AS_IT_IS = /^[ !#-[\]-~]*$/;
+
+/** A text as JSON. Nearly all that come in records need no look at each letter. */
+function quoted(text: string): string {
+  return AS_IT_IS.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 let timed = { ms: Number.NaN, text: "" };
@@ -295,13 +322,6 @@ let timed = { ms: Number.NaN, text: "" };
 function timeText(ms: number): string {
   if (ms !== timed.ms) timed = { ms, text: new Date(ms).toISOString() };
   return timed.text;
-}
-
-/** A head as the watchdog thread would write it: within its room, whatever names are in it. */
-function fitting(text: string, head: MessageHead): string {
-  if (text.length * LONGEST_LETTER <= TEXT_BYTES || Buffer.byteLength(text) <= TEXT_BYTES) return text;
-  const { target: _target, method: _method, ...rest } = head;
-  return JSON.stringify({ ...rest, principal: { id: "*", method: "none" }, client_ip: "*" });
 }
 
 const LONGEST_LETTER = 3;

@@ -23,7 +23,11 @@ export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 export class Metrics {
   readonly registry = new Registry();
   readonly #messages = new Tally(
-    { name: "sluice_messages_total", help: "Messages judged, by server, method, direction and effect." },
+    {
+      name: "sluice_messages_total",
+      help: "Messages judged, by server, method, direction and effect.",
+      labels: ["server", "method", "direction", "effect"],
+    },
     this.registry,
   );
   readonly #screen = new Spread(
@@ -136,7 +140,7 @@ export class Metrics {
   /** `method` may be any text: only names of the method table become labels. */
   message(server: string, method: string | undefined, direction: Direction, effect: Effect, seconds: number): void {
     const known = method !== undefined && methodEntry(method) !== undefined ? method : "other";
-    this.#messages.add(`${server} ${known} ${direction} ${effect}`, () => ({ server, method: known, direction, effect }));
+    this.#messages.add(server, known, direction, effect);
     this.#screen.observe(direction, seconds);
   }
 

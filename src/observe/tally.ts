@@ -1,6 +1,6 @@
 /**
- * Counting at the pace of messages: a library's counter looks its labels up at a cost of microseconds each time. Cells are found by one
- * key and handed to the registry when it is read. Must not know what is counted.
+ * Counting at the pace of messages: a library's counter looks its labels up at a cost of microseconds each time. Cells are found without
+ * making a text of their labels, and handed to the registry when it is read. Must not know what is counted.
  */
 import type { Metric, Registry } from "prom-client";
 
@@ -11,11 +11,21 @@ interface Description {
   readonly help: string;
 }
 
-/** Counts by key; a key stands for the same labels each time. */
-export class Tally {
-  readonly #cells = new Map<string, { readonly labels: Labels; count: number }>();
+type Branch<Leaf> = Map<string, Leaf>;
 
-  constructor({ name, help }: Description, registry: Registry) {
+interface Cell {
+  readonly labels: Labels;
+  count: number;
+}
+
+/** Counts by four labels. The cell is found by one label after the other: a key made of all of them would be a new text each time. */
+export class Tally<Name extends string> {
+  readonly #names: readonly [Name, Name, Name, Name];
+  readonly #cells: Branch<Branch<Branch<Branch<Cell>>>> = new Map();
+  readonly #all: Cell[] = [];
+
+  constructor({ name, help, labels }: Description & { readonly labels: readonly [Name, Name, Name, Name] }, registry: Registry) {
+    this.#names = labels;
     register(registry, {
       name,
       get: () => ({
@@ -23,17 +33,33 @@ export class Tally {
         help,
         type: "counter",
         aggregator: "sum",
-        values: [...this.#cells.values()].map(({ labels, count }) => ({ labels, value: count })),
+        values: this.#all.map(({ labels, count }) => ({ labels, value: count })),
       }),
     });
   }
 
-  /** One more. `labels` is asked for the first time only. */
-  add(key: string, labels: () => Labels): void {
-    const cell = this.#cells.get(key);
-    if (cell === undefined) this.#cells.set(key, { labels: labels(), count: 1 });
+  /** One more, under the values of the four labels in their order. */
+  add(one: string, two: string, three: string, four: string): void {
+    const cell = this.#cells.get(one)?.get(two)?.get(three)?.get(four);
+    if (cell === undefined) this.#open(one, two, three, four).count += 1;
     else cell.count += 1;
   }
+
+  #open(...values: [string, string, string, string]): Cell {
+    const [one, two, three, four] = values;
+    const cell = { labels: Object.fromEntries(this.#names.map((name, at) => [name, values[at] as string])), count: 0 };
+    branch(branch(branch(this.#cells, one), two), three).set(four, cell);
+    this.#all.push(cell);
+    return cell;
+  }
+}
+
+function branch<Leaf>(from: Branch<Branch<Leaf>>, label: string): Branch<Leaf> {
+  const known = from.get(label);
+  if (known !== undefined) return known;
+  const fresh: Branch<Leaf> = new Map();
+  from.set(label, fresh);
+  return fresh;
 }
 
 /** How values of one label are spread over buckets, given by their upper bounds in rising order. */
