@@ -4,8 +4,9 @@
  */
 import { existsSync } from "node:fs";
 import { draftConfig } from "../config/load.ts";
+import { hasErrors } from "../config/problem.ts";
 import { checkPolicy } from "../policy/policy.ts";
-import { EXIT, type ExitCode, hasErrors, printProblems, type Streams } from "./streams.ts";
+import { EXIT, type ExitCode, printProblems, type Streams } from "./streams.ts";
 
 export interface CheckOptions {
   readonly config: string;

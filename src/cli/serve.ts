@@ -8,7 +8,7 @@ import { configForUpstream, type LoadedConfig, loadConfig } from "../config/load
 import type { Locate } from "../config/document.ts";
 import type { Problem } from "../config/problem.ts";
 import { type Result, ok } from "../errors.ts";
-import type { PolicyBundle } from "../policy/policy.ts";
+import type { PolicyBundle } from "../policy/activate.ts";
 import type { Supervisor } from "../workers/supervisor.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { EXIT, type ExitCode, outliveReaders, printProblems, type Streams } from "./streams.ts";
@@ -40,7 +40,7 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
   const stopped = stopSignal();
   const opened = await openSupervisor(config, { workers: options.workers ?? 1, log: createLogger(config.log.level) });
   // The workers boot meanwhile.
-  const policy = await obtainPolicy(config, locate);
+  const policy = await obtainPolicy(config, locate, { tried: false });
   const started = opened.ok && policy.ok ? await opened.value.serve(config, policy.value) : undefined;
   if (!opened.ok || !policy.ok || started?.ok !== true) {
     const problems = [policy, opened, started].flatMap((step) => (step === undefined || step.ok ? [] : step.failure));
@@ -59,10 +59,13 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
   return EXIT.fine;
 }
 
-/** The checked policy of a configuration, as the workers take it. */
-async function obtainPolicy(config: Config, locate: Locate): Promise<Result<PolicyBundle, Problem[]>> {
-  const { loadBundle } = await import("../policy/policy.ts");
-  return loadBundle(config, { locate });
+/**
+ * The policy of a configuration, as the workers take it. They hold it to the load gate themselves: it is tried here as well when they are
+ * serving, and what is wrong with it should not reach them.
+ */
+async function obtainPolicy(config: Config, locate: Locate, how: { tried: boolean }): Promise<Result<PolicyBundle, Problem[]>> {
+  const { loadBundle } = await import("../policy/bundle.ts");
+  return loadBundle(config, { locate }, how);
 }
 
 async function loadFrom({ config, upstream, listen }: ServeOptions): Promise<Result<LoadedConfig, Problem[]>> {
@@ -92,7 +95,7 @@ function reloadOnHangUp(
   const reload = async (): Promise<void> => {
     supervisor.reopenAudit();
     const loaded = await load();
-    const policy = loaded.ok ? await obtainPolicy(loaded.value.config, loaded.value.locate) : loaded;
+    const policy = loaded.ok ? await obtainPolicy(loaded.value.config, loaded.value.locate, { tried: true }) : loaded;
     const reloaded = loaded.ok && policy.ok ? await supervisor.reload(withFixed(started, loaded.value.config), policy.value) : policy;
     supervisor.reloaded(reloaded.ok ? "ok" : "failed");
     if (!loaded.ok || !policy.ok || !reloaded.ok) {

@@ -39,7 +39,5 @@ function asKnown(file: string): string {
   return short === "" || short.startsWith("..") ? file : short;
 }
 
-export const hasErrors = (problems: readonly Problem[]): boolean => problems.some(({ severity }) => severity === "error");
-
 const count = (number: number, what: string): string | undefined =>
   number === 0 ? undefined : `${number} ${what}${number === 1 ? "" : "s"}`;

@@ -4,7 +4,7 @@
  */
 import type { SecretRef } from "./config.ts";
 import type { Checks } from "./checks.ts";
-import { isLoopback } from "./grammar.ts";
+import { isLoopback } from "./address.ts";
 import { RESERVED_SERVER_NAMES, SERVER_NAME, type WrittenServer } from "./schema.ts";
 import { readSecret } from "./secrets.ts";
 

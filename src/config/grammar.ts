@@ -3,8 +3,9 @@
  * writes and gives what the program uses.
  * Must not look at other keys, files or the environment.
  */
-import { isIP } from "node:net";
 import { z } from "zod";
+import { type ListenAddress, parseListen } from "./address.ts";
+import { EXPECTED, MOMENT, readMoment } from "./moment.ts";
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 const TIME_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
@@ -55,29 +56,6 @@ export const count = (fallback: number, min: number, max: number) =>
     .max(max, { error: `must be at most ${max}` })
     .default(fallback);
 
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-const HOST_NAME = /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/u;
-
-/** Reads `host:port` or `[ipv6]:port`; a string says what is wrong. */
-export function parseListen(text: string): ListenAddress | string {
-  const form = "write host:port, for example 127.0.0.1:8080 or [::1]:8080";
-  if (/^:\d*$/u.test(text)) return "name the address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for every network";
-  const colon = text.lastIndexOf(":");
-  const portText = text.slice(colon + 1);
-  if (colon < 0 || !/^\d{1,5}$/u.test(portText)) return `there is no port; ${form}`;
-  const port = Number(portText);
-  if (port > 65_535) return "a port is at most 65535";
-  const written = text.slice(0, colon);
-  const bracketed = written.startsWith("[") && written.endsWith("]");
-  const host = bracketed ? written.slice(1, -1) : written;
-  if (bracketed ? isIP(host) !== 6 : isIP(host) !== 4 && !HOST_NAME.test(host)) return form;
-  return { host, port };
-}
-
 export const listenAddress = z.string().transform((text, context): ListenAddress => {
   const parsed = parseListen(text);
   if (typeof parsed !== "string") return parsed;
@@ -85,24 +63,13 @@ export const listenAddress = z.string().transform((text, context): ListenAddress
   return z.NEVER;
 });
 
-/** Whether only this machine can reach a listener on, or be meant by, this host. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/gu, "").toLowerCase();
-  if (isIP(bare) === 4) return bare.startsWith("127.");
-  return bare === "::1" || bare === "localhost";
-}
-
-/** An ISO 8601 date (midnight UTC) or date and time with a zone → Unix milliseconds. */
+/** An ISO 8601 date or date and time → Unix milliseconds. */
 export const moment = z
   .string()
-  .regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/u, {
-    error: "expected a date such as 2027-01-31, or 2027-01-31T18:00:00Z with its zone",
-  })
+  .regex(MOMENT, { error: EXPECTED })
   .transform((text, context) => {
-    const at = Date.parse(text);
-    // Date.parse takes 2027-02-30 for March 2nd: a day that does not exist is a slip, not a date.
-    const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
-    if (!Number.isNaN(at) && day.toISOString().slice(0, 10) === text.slice(0, 10)) return at;
-    context.issues.push({ code: "custom", message: "there is no such date", input: text });
+    const at = readMoment(text);
+    if (typeof at === "number") return at;
+    context.issues.push({ code: "custom", message: at, input: text });
     return z.NEVER;
   });

@@ -17,6 +17,8 @@ export interface Problem {
   readonly hint?: string;
 }
 
+export const hasErrors = (problems: readonly Problem[]): boolean => problems.some(({ severity }) => severity === "error");
+
 /** `file:line:column: error: message. Hint. [check]` */
 export function formatProblem(problem: Problem): string {
   const place = [problem.file, problem.line, problem.line === undefined ? undefined : problem.column]

@@ -3,7 +3,7 @@
  * rebinding; MCP "Streamable HTTP", security warning). Pure.
  */
 import type { Config } from "../config/config.ts";
-import { isLoopback } from "../config/grammar.ts";
+import { isLoopback } from "../config/address.ts";
 import { fail, ok, type Result } from "../errors.ts";
 
 export interface HostRules {

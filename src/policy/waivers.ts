@@ -2,7 +2,7 @@
  * Waivers: exceptions with an owner, a reason and an end, kept as data. They lift deny and hold of one rule and nothing else.
  * Must not read a clock: the moment is passed in.
  */
-import { moment } from "../config/grammar.ts";
+import { readMoment } from "../config/moment.ts";
 import type { Problem } from "../config/problem.ts";
 import type { Place, TreePath } from "./sources/operator-data.ts";
 import { RULE_ID } from "./effects.ts";
@@ -41,14 +41,15 @@ export function readWaivers(
   const waivers: Waiver[] = [];
   const problems: Problem[] = [];
   for (const [at, entry] of value.entries()) {
-    const wrong = whatIsWrong(entry);
-    if (wrong === undefined) waivers.push({ ...(entry as Waiver), expires: moment.parse(Reflect.get(entry as object, "expires")) });
-    else problems.push(problem(place(["waivers", at]), `This waiver cannot be used: ${wrong}.`));
+    const read = readWaiver(entry);
+    if (typeof read === "object") waivers.push(read);
+    else problems.push(problem(place(["waivers", at]), `This waiver cannot be used: ${read}.`));
   }
   return { waivers, problems };
 }
 
-function whatIsWrong(entry: unknown): string | undefined {
+/** A string says what is wrong. */
+function readWaiver(entry: unknown): Waiver | string {
   if (!isTree(entry)) return "it is not an object";
   for (const name of NEEDED) if (typeof entry[name] !== "string" || entry[name] === "") return `\`${name}\` is missing or not text`;
   for (const name of SCOPES)
@@ -57,10 +58,9 @@ function whatIsWrong(entry: unknown): string | undefined {
   if (unknown !== undefined) return `there is no field \`${unknown}\``;
   if (!RULE_ID.test(String(entry["id"]))) return "`id` is not of the form `<package>/<rule>`";
   // Without a zone a time would mean another moment on every machine.
-  if (!moment.safeParse(entry["expires"]).success) {
-    return "`expires` is not a date (2026-12-31) or a time with a zone (2026-12-31T18:00:00Z)";
-  }
-  return undefined;
+  const expires = readMoment(String(entry["expires"]));
+  if (typeof expires === "string") return "`expires` is not a date (2026-12-31) or a time with a zone (2026-12-31T18:00:00Z)";
+  return { ...(entry as unknown as Waiver), expires };
 }
 
 export function isWaived(id: string, waivers: readonly Waiver[], context: WaiverContext): boolean {

@@ -4,7 +4,7 @@
  */
 import type { Config } from "../config/config.ts";
 import type { Problem } from "../config/problem.ts";
-import type { PolicyBundle } from "../policy/policy.ts";
+import type { PolicyBundle } from "../policy/activate.ts";
 import type { Quarantined } from "../watch/quarantine.ts";
 
 /** What a gateway judges by: replaced as one. */

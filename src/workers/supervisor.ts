@@ -9,7 +9,7 @@ import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import { type Credentials, credentialsProblem, listenProblem, readCredentials, startProblem } from "../http/listen.ts";
 import type { Logger } from "../observe/logger.ts";
-import type { PolicyBundle } from "../policy/policy.ts";
+import type { PolicyBundle } from "../policy/activate.ts";
 import { MemoryStore } from "../state/memory.ts";
 import { Replica } from "../state/mirrored.ts";
 import { serveStore } from "../state/remote.ts";
@@ -97,7 +97,14 @@ export class Supervisor {
   /** Starts serving: answers the base URL for clients, once all workers listen. */
   async serve(config: Config, bundle: PolicyBundle): Promise<Result<string, readonly Problem[]>> {
     this.#generation = { config, bundle };
-    const started = await Promise.all([...this.#handles].map((handle) => this.#start(handle)));
+    const started = await Promise.all(
+      [...this.#handles].map(async (handle) => {
+        const answer = await this.#start(handle);
+        // Nothing will be served: what ends from here on is neither news nor replaced.
+        this.#closing ||= !answer.ok;
+        return answer;
+      }),
+    );
     const failed = started.find((each) => !each.ok);
     this.#tellStanding();
     const [first] = started;

@@ -103,3 +103,14 @@ test("refuses to start when the address is taken", async () => {
   expect(ran).toMatchObject({ code: 2, stdout: "" });
   expect(ran.stderr).toContain("error: ");
 });
+
+test("a policy that no worker accepts is said once, and nothing else is", { timeout: 60_000 }, async () => {
+  writeFileSync(join(folder, "junk.tar.gz"), "no bundle");
+  writeFileSync(config, "listen: 127.0.0.1:0\nservers: {crm: {url: http://127.0.0.1:9/mcp}}\npolicy: {path: ./junk.tar.gz}\n");
+  const { code, stdout, stderr } = await sluice(["serve", "--config", "sluice.yaml", "--workers", "2"], { cwd: folder });
+  expect({ code, stdout, stderr }).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: "junk.tar.gz: error: The bundle cannot be read: incorrect header check. [policy/bundle]\n1 error\n",
+  });
+});

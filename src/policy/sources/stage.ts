@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, relative } from "node:path";
 import type { Config } from "../../config/config.ts";
 import type { Problem } from "../../config/problem.ts";
+import { configuredSettings } from "./configured-settings.ts";
 import { readOperatorData, type OperatorData } from "./operator-data.ts";
 import { readOperatorFolder } from "./operator-folder.ts";
 import { mergeSettings, type Locate } from "./settings.ts";
@@ -76,13 +77,6 @@ export function gatherSources(config: Config, root: string, locate: Locate): Sou
     hash.update(`${path}\0${file.bytes.length}\0`).update(file.bytes);
   hash.update(canonicalJson([shippedData, data.tree, packs.map((pack) => pack.name), configuredSettings(config)]));
   return { rego, packs: packs.map((pack) => pack.name), shippedData, data, revision: hash.digest("hex").slice(0, 32), problems };
-}
-
-/** Digests of the settings that the configuration itself holds, for comparison with a bundle that was built elsewhere. */
-export function configuredSettings(config: Config): { settings: string; servers: Record<string, string> } {
-  const digest = (value: unknown): string => createHash("sha256").update(canonicalJson(value)).digest("hex").slice(0, 16);
-  const servers = [...config.servers.values()].map((server): [string, string] => [server.name, digest(server.settings)]);
-  return { settings: digest([config.policy.settings, config.policy.packs ?? null]), servers: Object.fromEntries(servers) };
 }
 
 /** Writes files (by staged path) below `stage`. */
