@@ -7,6 +7,7 @@ import type { Config, ServerConfig } from "../config/config.ts";
 import type { Failure, ErrorCode, Result } from "../errors.ts";
 import { faultName, type Logger } from "../observe/logger.ts";
 import { METRICS_TYPE } from "../observe/metrics.ts";
+import { spaced } from "../observe/spaced.ts";
 import { type Call, Reply } from "./call.ts";
 import { Departure } from "../departure.ts";
 import type { HostRules } from "./host-rules.ts";
@@ -32,8 +33,12 @@ export interface AppParts {
   readonly log: Logger;
 }
 
+/** Whoever may ask for metrics without end must not keep messages waiting with it. */
+const SCRAPES_APART_MS = 100;
+
 export function createApp(parts: AppParts): Express {
   const app = express();
+  const scrape = spaced(parts.scrape, SCRAPES_APART_MS);
   const refuse = (request: Request, response: Response, code: ErrorCode, status?: number): void => {
     new Reply(response).refuse(code, undefined, { decision_id: parts.refused(request, { code }) }, status);
   };
@@ -94,7 +99,7 @@ export function createApp(parts: AppParts): Express {
       .send(ready ? `ready${standing === undefined ? "" : `: ${standing}`}\n` : "no policy is active\n");
   });
   app.get("/metrics", async (_request, response) => {
-    response.type(METRICS_TYPE).send(await parts.scrape());
+    response.type(METRICS_TYPE).send(await scrape());
   });
   app.use((request, response) => {
     refuse(request, response, "ERR_SERVER_UNKNOWN");

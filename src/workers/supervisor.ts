@@ -9,6 +9,7 @@ import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import { type Credentials, credentialsProblem, listenProblem, readCredentials, startProblem } from "../http/listen.ts";
 import type { Logger } from "../observe/logger.ts";
+import { spaced } from "../observe/spaced.ts";
 import type { PolicyBundle } from "../policy/activate.ts";
 import { MemoryStore } from "../state/memory.ts";
 import { Replica } from "../state/mirrored.ts";
@@ -26,6 +27,8 @@ const START_MS = 60_000;
 const PREPARE_MS = 30_000;
 const COMMIT_MS = 5_000;
 const SCRAPE_MS = 500;
+/** Anybody may ask for the metrics, and the state of all workers waits meanwhile: they are gathered no more often. */
+const SCRAPES_APART_MS = 100;
 const LATE_MS = 1_000;
 /** Deaths within ten seconds that are no crash loop yet. */
 const BURST = 5;
@@ -76,6 +79,7 @@ export class Supervisor {
   readonly #state: { readonly shared: MemoryStore } | { readonly followed: Replica };
   readonly #strikes = new Strikes();
   readonly #restarts: Restarts;
+  readonly #scraped = spaced(() => this.#scrape(), SCRAPES_APART_MS);
   #generation: Generation | undefined;
   #reloads = 0;
   /** A reload and the start of a worker exclude each other: so a new worker has the configuration that the others have. */
@@ -257,7 +261,7 @@ export class Supervisor {
   #heard(handle: Handle, message: ToSupervisor): void {
     if (message.kind === "metrics") handle.metrics = message.metrics;
     if (message.kind === "scrape")
-      void this.#scrape().then((text) => {
+      void this.#scraped().then((text) => {
         handle.worker.tell({ kind: "scraped", id: message.id, text });
       });
     for (const taker of handle.awaited) taker(message);
