@@ -17,6 +17,8 @@ const SKIPPED_BYTES = 65_536;
 const SKIPPED_MS = 1000;
 /** Bytes that may wait before the socket is paused: most answers are there at once, and pausing costs more than keeping them. */
 const WAITING_BYTES = 65_536;
+/** Chunks that may: each costs memory and time of its own, and a server can make one of every byte. */
+const WAITING_CHUNKS = 1024;
 
 export class BodyQueue implements AsyncIterable<Buffer>, Body {
   readonly #source: BodySource;
@@ -46,7 +48,7 @@ export class BodyQueue implements AsyncIterable<Buffer>, Body {
     this.#waiting += chunk.length;
     this.#weighed(chunk.length);
     this.#notify();
-    if (this.#waiting <= WAITING_BYTES || this.#paused) return;
+    if (this.#paused || (this.#waiting <= WAITING_BYTES && this.#chunks.length <= WAITING_CHUNKS)) return;
     this.#paused = true;
     this.#source.pause();
   }

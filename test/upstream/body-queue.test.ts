@@ -49,6 +49,13 @@ describe("a body", () => {
     expect(asked).toEqual(["pause", "resume"]);
   });
 
+  // A server that sends one byte in each chunk kept 65,536 of them waiting: 16 MB for a stream, and ten seconds to take them out again.
+  test("pauses its source while many chunks wait, however short they are", () => {
+    const { body, asked } = queue();
+    for (let chunk = 0; chunk < 2000 && asked.length === 0; chunk += 1) body.push(Buffer.from("a"));
+    expect(asked).toEqual(["pause"]);
+  });
+
   test("that is read as a whole comes chunk by chunk until the reader has enough", async () => {
     const { body, asked } = queue();
     const taken: string[] = [];
