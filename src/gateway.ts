@@ -217,7 +217,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       return current?.policy.revision ?? "";
     },
     async prepare(next, nextOptions = {}) {
-      const policy = await loadPolicy(next, nextOptions);
+      const policy = await loadPolicy(next, { ...nextOptions, memoCounts: metrics.memo });
       return policy.ok ? ok(prepare(next, policy.value)) : policy;
     },
     async reload(next, nextOptions = {}) {

@@ -38,8 +38,11 @@ test("reloads under load lose no call, and every worker swaps", { timeout: 120_0
     await says("stdout", new RegExp(`(?:Reloaded: policy revision \\S+\\s+){${round + 1}}$`));
   }
   const sofar = clients.answered.length;
+  const asked = await metricOf(url, "sluice_decision_memo_total");
   await until(() => clients.answered.length > sofar + 20, "calls are answered after it");
   await clients.stop();
+  // The new policies are counted like the first one.
+  expect(await metricOf(url, "sluice_decision_memo_total")).toBeGreaterThan(asked);
   expect([clients.wrong, clients.broken]).toEqual([[], []]);
   expect(await metricOf(url, "sluice_policy_reloads_total", { outcome: "ok" })).toBe(3);
   // The same configuration as in the beginning, in both workers.
