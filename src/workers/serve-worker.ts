@@ -96,7 +96,8 @@ class ServingWorker {
         this.#gateway?.reopenAudit();
         return;
       case "quarantine":
-        return this.#serving().quarantine(order.principals);
+        // One that does not serve yet hears of it when it is told to.
+        return this.#gateway?.quarantine(order.principals);
       case "drain":
         await this.#gateway?.close(order.ms);
         await this.#measure();
