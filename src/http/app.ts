@@ -78,9 +78,12 @@ export function createApp(parts: AppParts): Express {
     });
     if (method !== "POST") visit.value.begin();
     const call = callOf(request, response, server, method, visit.value);
-    await parts.calls.during(call, parts.carry(call));
-    await closed;
-    visit.value.leave();
+    try {
+      await parts.calls.during(call, parts.carry(call));
+      await closed;
+    } finally {
+      visit.value.leave();
+    }
   });
   app.get(["/healthz", "/readyz", "/metrics"], (request, response, next) => {
     const place = parts.hosts.check(request.headers.host, request.headers.origin);
