@@ -92,6 +92,7 @@ export class BodyQueue implements AsyncIterable<Buffer>, Body {
     this.#chunks.length = 0;
     this.#waiting = 0;
     if (this.#state !== "open") return;
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.abort();
     }, SKIPPED_MS);

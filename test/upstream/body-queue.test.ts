@@ -139,6 +139,15 @@ describe("in time", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("a body that is skipped after all leaves no timer behind", () => {
+    const { body } = queue();
+    body.expectWithin(1000);
+    body.skip();
+    body.skip();
+    body.end();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test("a body that is skipped is read away, up to a size", () => {
     const { body, asked } = queue();
     body.push(Buffer.alloc(65_537));
