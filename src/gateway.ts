@@ -48,10 +48,8 @@ export interface Gateway {
   readonly revision: string;
   /** First half of a reload: builds a new configuration and policy beside what runs, and checks them. Nothing changes yet. */
   prepare(config: Config, options?: PolicyDeps): Promise<Result<Prepared, readonly Problem[]>>;
-  /** Takes a new configuration and policy, or keeps everything as it was and says why. `listen`, `tls` and `audit` need a restart. */
+  /** Both halves at once: takes a new configuration and policy, or keeps everything as it was and says why. */
   reload(config: Config, options?: PolicyDeps): Promise<Result<{ revision: string }, readonly Problem[]>>;
-  /** Counts a reload that failed before there was a configuration to take. */
-  reloadFailed(): void;
   /** What was counted in this process, as `prom-client` gives and aggregates it. */
   metrics(): Promise<readonly object[]>;
   /** Opens the audit file anew, after it was moved away. */
@@ -207,6 +205,10 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       },
     };
   };
+  const prepareNext: Gateway["prepare"] = async (next, nextOptions = {}) => {
+    const policy = await loadPolicy(next, { ...nextOptions, memoCounts: metrics.memo });
+    return policy.ok ? ok(prepare(next, policy.value)) : policy;
+  };
   prepare(config, loaded.value).commit();
   const unwatch = options.watchdog === undefined ? undefined : watch(lasting, config.audit.file, options.watchdog.report);
   const host = config.listen.host.includes(":") ? `[${config.listen.host}]` : config.listen.host;
@@ -216,19 +218,13 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     get revision() {
       return current?.policy.revision ?? "";
     },
-    async prepare(next, nextOptions = {}) {
-      const policy = await loadPolicy(next, { ...nextOptions, memoCounts: metrics.memo });
-      return policy.ok ? ok(prepare(next, policy.value)) : policy;
-    },
-    async reload(next, nextOptions = {}) {
-      const policy = await loadPolicy(next, { ...nextOptions, memoCounts: metrics.memo });
-      lasting.metrics.reload(policy.ok ? "ok" : "failed");
-      if (!policy.ok) return policy;
-      prepare(next, policy.value).commit();
-      return ok({ revision: policy.value.revision });
-    },
-    reloadFailed() {
-      lasting.metrics.reload("failed");
+    prepare: prepareNext,
+    async reload(next, nextOptions) {
+      const prepared = await prepareNext(next, nextOptions);
+      lasting.metrics.reload(prepared.ok ? "ok" : "failed");
+      if (!prepared.ok) return prepared;
+      prepared.value.commit();
+      return ok({ revision: prepared.value.revision });
     },
     metrics: () => lasting.metrics.json(),
     reopenAudit() {

@@ -52,6 +52,19 @@ test("reloads under load lose no call, and every worker swaps", { timeout: 120_0
   expect(new Set(recorded.map(({ rpc_id }) => rpc_id))).toEqual(new Set(upstream.ids()));
 });
 
+test("what decisions were remembered goes on being counted after a reload", { timeout: 90_000 }, async () => {
+  stage = await serve(upstream.url, 1);
+  const { url } = stage;
+  const asked = (): Promise<number> => metricOf(url, "sluice_decision_memo_total");
+  await call(url, 1);
+  const before = await asked();
+  expect(before).toBeGreaterThan(0);
+  stage.signal("SIGHUP");
+  await stage.says("stdout", /Reloaded/);
+  await call(url, 2);
+  expect(await asked()).toBeGreaterThan(before);
+});
+
 test("when one worker cannot follow, none does", { timeout: 120_000 }, async () => {
   stage = await serve(upstream.url, 2, "log: {level: debug}");
   const [one, other] = stage.workers() as [number, number];
