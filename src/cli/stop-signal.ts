@@ -10,7 +10,7 @@ export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     let firstAt: number | undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
-      const now = Date.now();
+      const now = performance.now();
       firstAt ??= now;
       if (now - firstAt > IMPATIENT_MS) process.exit(signal === "SIGINT" ? 130 : 143);
       resolve();

@@ -39,7 +39,9 @@ export function startWatchdog(inFlight: InFlight, { audit, report, log }: Watchd
     // A process without its watchdog could stand still for ever.
     started.once("error", (fault) => {
       log.error({ fault: faultName(fault) }, "the watchdog thread broke down and is started anew");
-      if (!stopping) setTimeout(() => (thread = start()), BEATS_MS).unref();
+      setTimeout(() => {
+        if (!stopping) thread = start();
+      }, BEATS_MS).unref();
     });
     return started;
   }

@@ -50,9 +50,9 @@ export type ToWorker =
   | { readonly kind: "quarantine"; readonly principals: readonly Quarantined[] }
   /** Say your metrics; answered by `metrics`. */
   | { readonly kind: "measure" }
-  /** The answer to `scrape`. */
-  | { readonly kind: "scraped"; readonly id: number; readonly text: string }
-  /** Stop in good order within so many milliseconds, then say `drained`. */
+  /** The answer to `scrape`; undefined: there is none. */
+  | { readonly kind: "scraped"; readonly id: number; readonly text: string | undefined }
+  /** Stop in good order within so many milliseconds, then end. */
   | { readonly kind: "drain"; readonly ms: number };
 
 export type ToSupervisor =
@@ -64,8 +64,7 @@ export type ToSupervisor =
   | { readonly kind: "committed"; readonly reload: number }
   | { readonly kind: "metrics"; readonly metrics: MetricsJson }
   /** Somebody wants the metrics of all workers. */
-  | { readonly kind: "scrape"; readonly id: number }
-  | { readonly kind: "drained" };
+  | { readonly kind: "scrape"; readonly id: number };
 
 /**
  * Lines of JSON that the watchdog thread of a worker writes to its pipe (descriptor 5). `principals`: flows whose work the loop was doing

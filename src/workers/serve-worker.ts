@@ -44,7 +44,7 @@ class ServingWorker {
   readonly #channel: Channel;
   #gateway: Gateway | undefined;
   #prepared: { readonly reload: number; readonly next: Prepared } | undefined;
-  readonly #scrapes = new Map<number, (text: string) => void>();
+  readonly #scrapes = new Map<number, (text: string | undefined) => void>();
   #lastScrape = 0;
   #standing: Standing | undefined;
 
@@ -100,8 +100,6 @@ class ServingWorker {
         return this.#gateway?.quarantine(order.principals);
       case "drain":
         await this.#gateway?.close(order.ms);
-        await this.#measure();
-        await this.#say({ kind: "drained" });
         process.exit(0);
     }
   }
@@ -143,9 +141,12 @@ class ServingWorker {
   /** The metrics of all workers, which only the supervisor can gather. */
   async #scrape(): Promise<string> {
     const id = (this.#lastScrape += 1);
-    const text = new Promise<string>((resolve) => this.#scrapes.set(id, resolve));
+    const answer = new Promise<string | undefined>((resolve) => this.#scrapes.set(id, resolve));
     await this.#say({ kind: "scrape", id });
-    return text.finally(() => this.#scrapes.delete(id));
+    const text = await answer;
+    this.#scrapes.delete(id);
+    if (text === undefined) throw new Error("the supervisor has no metrics");
+    return text;
   }
 
   async #measure(): Promise<void> {

@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import type { Problem } from "../config/problem.ts";
 import { fail, ok, type Result } from "../errors.ts";
 import { type Credentials, credentialsProblem, listenProblem, readCredentials, startProblem } from "../http/listen.ts";
-import type { Logger } from "../observe/logger.ts";
+import { faultName, type Logger } from "../observe/logger.ts";
 import { spaced } from "../observe/spaced.ts";
 import type { PolicyBundle } from "../policy/activate.ts";
 import { MemoryStore } from "../state/memory.ts";
@@ -29,7 +29,8 @@ const COMMIT_MS = 5_000;
 const SCRAPE_MS = 500;
 /** Anybody may ask for the metrics, and the state of all workers waits meanwhile: they are gathered no more often. */
 const SCRAPES_APART_MS = 100;
-const LATE_MS = 1_000;
+/** More than a worker takes for the records of calls that it breaks. */
+const LATE_MS = 3_000;
 /** Deaths within ten seconds that are no crash loop yet. */
 const BURST = 5;
 
@@ -86,6 +87,7 @@ export class Supervisor {
   #reloading: Promise<unknown> | undefined;
   readonly #starting = new Set<Promise<unknown>>();
   #waitMs = 0;
+  readonly #waits = new Set<NodeJS.Timeout>();
   #closing = false;
 
   constructor(keeper: Keeper, credentials: Credentials | undefined, { workers, log }: SupervisorOptions) {
@@ -143,6 +145,8 @@ export class Supervisor {
   async close(): Promise<void> {
     const ms = (this.#generation?.config.limits.drain_s ?? 0) * 1000;
     this.#closing = true;
+    // Whoever stops it waits for the process to end.
+    for (const wait of this.#waits) clearTimeout(wait);
     await this.#keeper.close();
     await Promise.all(
       [...this.#handles].map(async ({ worker, state }) => {
@@ -302,10 +306,12 @@ export class Supervisor {
     if (wait === 0) return void this.#bring(place);
     this.#waitMs = wait;
     this.#log.error({ wait_ms: wait }, "workers end again and again: the next one waits");
-    setTimeout(() => {
+    const over = setTimeout(() => {
+      this.#waits.delete(over);
       this.#waitMs = 0;
-      if (!this.#closing) void this.#bring(place);
+      void this.#bring(place);
     }, wait);
+    this.#waits.add(over);
   }
 
   #blame(suspects: readonly string[]): void {
@@ -341,15 +347,21 @@ export class Supervisor {
     });
   }
 
-  async #scrape(): Promise<string> {
-    const serving = this.#serving();
+  /** Undefined when that fails: what somebody asks about the workers must not end what they depend on. */
+  async #scrape(): Promise<string | undefined> {
     await Promise.all(
-      serving.map((handle) => {
+      this.#serving().map((handle) => {
         handle.worker.tell({ kind: "measure" });
         return this.#next(handle, SCRAPE_MS, ({ kind }) => kind === "metrics");
       }),
     );
-    return this.#totals.text(serving.filter(({ state }) => state !== "ended").map(({ metrics }) => metrics));
+    try {
+      // Of all, also of one that stands still: what it counted is handed over only when it has ended.
+      return await this.#totals.text([...this.#handles].map(({ metrics }) => metrics));
+    } catch (fault) {
+      this.#log.error({ fault: faultName(fault) }, "the metrics of the workers cannot be added up");
+      return undefined;
+    }
   }
 
   #serving(): Handle[] {

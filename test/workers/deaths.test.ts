@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { sumOf } from "../support/metrics.ts";
 import { load } from "./load.ts";
 import { type EchoUpstream, openEcho } from "./echo-upstream.ts";
-import { call, childrenOf, isEcho, lives, serve, type Stage, until } from "./stage.ts";
+import { SLOW_RULE, STALLING } from "../watch/stage.ts";
+import { call, childrenOf, isEcho, lives, post, serve, type Stage, until } from "./stage.ts";
 
 let upstream: EchoUpstream;
 let stage: Stage | undefined;
@@ -60,6 +61,28 @@ test("counters do not go backwards when a worker is replaced", async () => {
   process.kill(victim, "SIGKILL");
   await call(url, 6);
   expect(await count()).toBe(12);
+});
+
+test("counters do not go backwards while a worker that stands still waits for its replacement", { timeout: 90_000 }, async () => {
+  stage = await serve(upstream.url, 2, "limits: {stall_ms: 500}\npolicy: {path: ./rules}", { "rules/slow.rego": SLOW_RULE });
+  const { url, says } = stage;
+  const count = async (): Promise<number> => sumOf((await stage?.metrics()) ?? "", "sluice_messages_total");
+  for (let id = 1; id <= 20; id += 1) await call(url, id);
+  const before = await count();
+  expect(before).toBe(40);
+  const stalled = post(url, JSON.parse(STALLING) as object).catch((fault: unknown) => fault);
+  await says("stderr", /stands still/);
+  const counts: number[] = [];
+  let replaced = false;
+  void says("stderr", /"reason":"stalled"/).then(() => (replaced = true));
+  do {
+    // A connection of the worker that stands still breaks with it.
+    const counted = await count().catch(() => undefined);
+    if (counted !== undefined) counts.push(counted);
+  } while (!replaced);
+  expect(counts.length).toBeGreaterThan(0);
+  expect(await stalled).toBeInstanceOf(Error);
+  expect(counts.filter((each) => each < before)).toEqual([]);
 });
 
 test("kill -9 of the supervisor ends the workers and frees the port; no forwarded message is without its record", {

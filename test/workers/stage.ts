@@ -1,9 +1,9 @@
 /** A real `sluice serve` with a supervisor and workers, in front of a scripted upstream, and clients to load it with. */
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { AuditRecord } from "../../src/audit/record.ts";
 import { startSluice } from "../cli/sluice-process.ts";
@@ -27,8 +27,8 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-/** `more`: YAML besides listen and the only server, `one`. */
-export async function serve(upstream: string, workers: number, more = ""): Promise<Stage> {
+/** `more`: YAML besides listen and the only server, `one`. `files`: more files for the folder, by relative path. */
+export async function serve(upstream: string, workers: number, more = "", files: Readonly<Record<string, string>> = {}): Promise<Stage> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "sluice-workers-")));
   const config = join(folder, "sluice.yaml");
   const configure = (lines: string): void => {
@@ -36,6 +36,10 @@ export async function serve(upstream: string, workers: number, more = ""): Promi
     writeFileSync(config, `${[...common, lines].join("\n")}\n`);
   };
   configure(more);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
   const child = startSluice(["serve", "--config", config, "--workers", String(workers)], { cwd: folder });
   const said = { stdout: "", stderr: "" };
   const looks = new Set<() => void>();
