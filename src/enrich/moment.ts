@@ -4,9 +4,13 @@
 import type { Now } from "../policy/input.ts";
 
 const MINUTE_MS = 60_000;
+/** Sunday is the last day of a week (ISO 8601). */
+const DAYS = 7;
 
 /** Turns unix milliseconds into `input.now` in an IANA time zone. Zone arithmetic is done once a minute: every offset in use is a multiple of it. */
 export function createMoment(timeZone: string): (unixMs: number) => Now {
+  // What everybody has who sets no zone: the tables of zones take 10 ms of a start and 3 MB.
+  if (timeZone === "UTC") return inUtc;
   const format = new Intl.DateTimeFormat("en-GB", { timeZone, weekday: "short", hour: "2-digit", hourCycle: "h23" });
   const weekdays = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
   let minute = Number.NaN;
@@ -20,4 +24,9 @@ export function createMoment(timeZone: string): (unixMs: number) => Now {
     }
     return { unix_ms: unixMs, rfc3339: new Date(unixMs).toISOString(), weekday: zoned.weekday, hour: zoned.hour };
   };
+}
+
+function inUtc(unixMs: number): Now {
+  const date = new Date(unixMs);
+  return { unix_ms: unixMs, rfc3339: date.toISOString(), weekday: date.getUTCDay() || DAYS, hour: date.getUTCHours() };
 }
