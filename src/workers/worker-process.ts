@@ -17,8 +17,8 @@ export interface End {
 }
 
 /**
- * Memory for new objects, in MiB, of a third of what Node takes: under load a worker stays 140 MB smaller and is no slower
- * (docs/decisions/0021-quick-start.md).
+ * Spaces for new objects, in MiB, smaller than Node would make them: under load a worker stays 140 MiB smaller and is no slower
+ * (docs/decisions/0022-quick-start.md).
  */
 const YOUNG = "--max-semi-space-size=16";
 const SCRIPT = join(import.meta.dirname, `worker${extname(import.meta.filename)}`);
