@@ -168,6 +168,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     ready: () => current !== undefined,
     standing: options.standing ?? (() => undefined),
     scrape: options.scrape ?? (() => lasting.metrics.text()),
+    takeMs: () => (current?.config ?? config).limits.body_ms,
     enter: () => load.enter(),
     refused: ({ method, socket }, failure, to) => refused(failure, socket.remoteAddress ?? "", method ?? "", to),
     hosts: { check: (host, origin) => (hosts === undefined ? fail({ code: "ERR_HOST" }) : hosts.check(host, origin)) },

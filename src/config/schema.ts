@@ -110,7 +110,9 @@ const limits = z.strictObject({
   upstream_ms: duration("60s", 100, 60 * MINUTE).describe(
     "Time for the first byte of a server's answer, and between two bytes of one that is read as a whole (JSON).",
   ),
-  body_ms: duration("30s", 100, 60 * MINUTE).describe("Time for a whole request body."),
+  body_ms: duration("30s", 100, 60 * MINUTE).describe(
+    "Time for a whole request body, and for a client to take an answer, or on a stream an event, that is there.",
+  ),
   idle_ms: duration("0ms", 0, 24 * 60 * MINUTE).describe("Time between two bytes of a stream; 0: no limit."),
   connect_ms: duration("10s", 100, 2 * MINUTE).describe("Time to connect to a server, and to wait for a free connection to it."),
   stall_ms: duration("1500ms", 200, 10 * MINUTE).describe(

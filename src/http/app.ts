@@ -26,6 +26,8 @@ export interface AppParts {
   readonly scrape: () => Promise<string>;
   readonly hosts: HostRules;
   readonly calls: OpenCalls;
+  /** How long a client may take to take an answer that is there, in milliseconds. */
+  readonly takeMs: () => number;
   /** Takes a request, or says that there is too much to do. */
   readonly enter: () => Result<Visit>;
   /** Puts a request on record that reached no server (`server`: which one it was for); answers its decision id. */
@@ -77,11 +79,16 @@ export function createApp(parts: AppParts): Express {
       response.once("close", resolve);
     });
     if (method !== "POST") visit.value.begin();
-    const call = callOf(request, response, server, method, visit.value);
+    const takeMs = parts.takeMs();
+    const call = callOf(request, response, server, method, visit.value, takeMs);
+    let untaken: NodeJS.Timeout | undefined;
     try {
       await parts.calls.during(call, parts.carry(call));
+      // Small answers are with the kernel by now. One that its client leaves lying, or behind another answer, keeps other clients out.
+      if (!response.writableFinished) untaken = setTimeout(() => request.socket.destroy(), takeMs);
       await closed;
     } finally {
+      clearTimeout(untaken);
       visit.value.leave();
     }
   });
@@ -123,6 +130,7 @@ function callOf(
   server: ServerConfig,
   method: Call["method"],
   visit: Visit,
+  takeMs: number,
 ): Call & { gone: Departure } {
   const gone = new Departure();
   response.once("close", () => {
@@ -137,6 +145,6 @@ function callOf(
     ip: request.socket.remoteAddress ?? "",
     socket: { remoteAddress: request.socket.remoteAddress, encrypted: "encrypted" in request.socket },
     gone,
-    reply: new Reply(response),
+    reply: new Reply(response, takeMs),
   };
 }

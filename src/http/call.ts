@@ -43,17 +43,21 @@ const RETRY_AFTER_S = "1";
 /** What is left of a refused body is taken off the wire so far and so long; then the connection is broken. */
 const DISCARDED_BYTES = 8 * 1024 * 1024;
 const DISCARDED_MS = 10_000;
+const TAKE_MS = 30_000;
 
 /** Writes the answer to one call. `headers` are flat lists of end-to-end headers that may pass. */
 export class Reply {
   readonly #response: ServerResponse;
+  readonly #takeMs: number;
   /** The answer is a stream; `asked`: what waits for an answer on it. */
   #stream: { readonly asked: Asked | undefined } | undefined;
   #stopped = false;
   #interrupted = false;
 
-  constructor(response: ServerResponse) {
+  /** `takeMs`: how long the client may take to make room on a stream for the next event. */
+  constructor(response: ServerResponse, takeMs = TAKE_MS) {
     this.#response = response;
+    this.#takeMs = takeMs;
   }
 
   get started(): boolean {
@@ -114,14 +118,18 @@ export class Reply {
     this.#response.flushHeaders();
   }
 
-  /** Writes to the stream; resolves when the client can take more. */
+  /** Writes to the stream; resolves when the client can take more, or has been let go because it takes nothing. */
   async write(bytes: Buffer): Promise<void> {
     if (bytes.length === 0 || this.#response.destroyed || this.#stopped) return;
     if (this.#response.write(bytes)) return;
     const leave = new AbortController();
     const { signal } = leave;
+    const late = setTimeout(() => {
+      this.break();
+    }, this.#takeMs);
     // Whichever comes first; a client that is gone is the abort signal's business.
     await Promise.race([once(this.#response, "drain", { signal }), once(this.#response, "close", { signal })]).finally(() => {
+      clearTimeout(late);
       leave.abort();
     });
   }

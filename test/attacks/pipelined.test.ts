@@ -14,7 +14,7 @@ let socket: Socket;
 
 beforeEach(async () => {
   upstream = await openUpstream();
-  gateway = await openGateway(`servers: {one: {url: "${upstream.url}"}}\nlimits: {in_flight: ${BEHIND}}`);
+  gateway = await openGateway(`servers: {one: {url: "${upstream.url}"}}\nlimits: {in_flight: ${BEHIND}, body_ms: 1s}`);
   const { hostname, port } = new URL(gateway.gateway.url);
   socket = connect(Number(port), hostname);
   socket.on("error", () => {});
@@ -43,6 +43,19 @@ test("calls behind a resting stream are in flight no longer than their connectio
   socket.write(request("GET") + request("POST", PING).repeat(BEHIND));
   await expect.poll(() => upstream.received.length, { timeout: 5000 }).toBe(BEHIND + 1);
   socket.destroy();
+  await expect.poll(inFlight, { timeout: 5000 }).toBe("0");
+  expect((await send(gateway.endpoint("one"), { body: PING })).status).toBe(200);
+});
+
+// One connection was enough to keep everybody out for as long as it liked.
+test("calls behind a resting stream take their answers in time, or their connection ends", { timeout: 30_000 }, async () => {
+  upstream.answer(({ method }, response) => {
+    if (method === "GET") response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+    else response.writeHead(200, { "content-type": "application/json" }).end('{"jsonrpc":"2.0","id":1,"result":{}}');
+  });
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.resume().write(request("GET") + request("POST", PING).repeat(BEHIND));
+  await closed;
   await expect.poll(inFlight, { timeout: 5000 }).toBe("0");
   expect((await send(gateway.endpoint("one"), { body: PING })).status).toBe(200);
 });

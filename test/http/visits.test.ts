@@ -27,6 +27,7 @@ test("a call whose carrying fails is not counted for ever", async () => {
     scrape: () => Promise.resolve(""),
     hosts: { check: () => ({ ok: true, value: undefined }) },
     calls: new OpenCalls(),
+    takeMs: () => 1000,
     enter: () => load.enter(),
     refused: () => "none",
     log: createLogger("silent"),
