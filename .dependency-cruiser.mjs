@@ -30,6 +30,12 @@ export default {
       to: { path: "^src/(gateway|main)\\.ts$|^src/cli/" },
     },
     {
+      name: "only-the-gateway-has-stages-composed",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/gateway\\.ts$" },
+      to: { path: "^src/compose\\.ts$" },
+    },
+    {
       name: "source-needs-no-test-or-script",
       comment: "What is published must run without what is not.",
       severity: "error",

@@ -1,45 +1,32 @@
 /**
- * The composition root of `sluice serve`: builds everything from a configuration, listens, reloads and closes. Nothing else constructs
- * stages. Must not hold logic of its own beyond order.
+ * The life of a gateway: builds what lasts, listens, has stages composed for each configuration, reloads and closes. Must not hold logic of
+ * its own beyond order.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
-import { Recorder } from "./audit/recorder.ts";
-import { type AuditSink, openAuditFile } from "./audit/sink.ts";
-import { createAuthenticator } from "./authn/create-authenticator.ts";
+import { openAuditFile } from "./audit/sink.ts";
+import { compose, type ComposeOptions, type Current, type Lasting } from "./compose.ts";
 import type { Config } from "./config/config.ts";
 import type { Problem } from "./config/problem.ts";
-import { deadline } from "./deadline.ts";
-import { createDetect, screenText } from "./detect/detect.ts";
 import type { RedactionKeys } from "./enforce/redact.ts";
 import { fail, type Failure, Fault, ok, type Result } from "./errors.ts";
-import { Admission, isSessionId } from "./http/admission.ts";
 import { createApp } from "./http/app.ts";
-import type { Call } from "./http/call.ts";
-import { Exits } from "./http/exits.ts";
 import { type HostRules, hostRules } from "./http/host-rules.ts";
 import { Load } from "./http/load.ts";
 import { listen, type ListenOptions, startProblem } from "./http/listen.ts";
 import { OpenCalls } from "./http/open-calls.ts";
 import { refuseMalformed } from "./http/malformed.ts";
-import { createJudgement } from "./judgement.ts";
-import { createLogger, faultName, type Logger } from "./observe/logger.ts";
+import { createLogger, faultName } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { carry } from "./pipeline.ts";
 import { loadPolicy, type Policy, type PolicyDeps } from "./policy/policy.ts";
-import { failureOf, guarded, type Judgement, jsonLimits, type Stages } from "./stages.ts";
-import { Conversation } from "./state/conversation.ts";
 import { MemoryStore } from "./state/memory.ts";
 import type { Store } from "./state/store.ts";
-import type { Exchange } from "./transaction.ts";
 import { endOnFault, recordUnderWay } from "./watch/crash.ts";
 import { InFlight } from "./watch/in-flight.ts";
 import { Quarantine, type Quarantined } from "./watch/quarantine.ts";
 import { startWatchdog } from "./watch/watchdog.ts";
-import type { Answer } from "./upstream/answer.ts";
-import { forward, forwardOwn, type ForwardParts } from "./upstream/forward.ts";
-import { Forwarder } from "./upstream/forwarder.ts";
 import { OwnAnswers } from "./upstream/own-answers.ts";
 
 export interface Gateway {
@@ -69,11 +56,7 @@ export interface Prepared {
   commit(): void;
 }
 
-export interface GatewayOptions extends PolicyDeps {
-  /** Puts something in a judging stage's place, within the guard that every stage stands in. Tests break stages with it. */
-  readonly judgement?: (real: Judgement) => Judgement;
-  /** Longest time that judging one message may take, in milliseconds. */
-  readonly judgeMs?: number;
+export interface GatewayOptions extends PolicyDeps, ComposeOptions {
   /** Where state between messages lives; absent = in this process. */
   readonly store?: Store;
   /** What equal values are told by; absent = drawn anew. Workers that share a store share them. */
@@ -84,39 +67,14 @@ export interface GatewayOptions extends PolicyDeps {
   /** What `/readyz` says besides. */
   readonly standing?: () => string | undefined;
   /**
-   * Ends the process when its event loop stands still for `limits.stall_ms` or on a fault of its own; absent: nobody watches. `report`: descriptor of a pipe to a
-   * supervisor, which is told and ends the process once a replacement listens.
+   * Ends the process when its event loop stands still for `limits.stall_ms` or on a fault of its own; absent: nobody watches. `report`:
+   * descriptor of a pipe to a supervisor, which is told and ends the process once a replacement listens.
    */
   readonly watchdog?: { readonly report?: number };
   /** Whether other processes write to the audit file too. */
   readonly sharedAudit?: boolean;
 }
 
-/** What outlives a reload. */
-interface Lasting {
-  readonly store: Store;
-  readonly sink: AuditSink;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-  readonly keys: RedactionKeys;
-  readonly ownAnswers: OwnAnswers;
-  readonly inFlight: InFlight;
-  readonly quarantine: Quarantine;
-  /** The judging stages of the newest configuration: messages on streams that were open before a reload are judged by them too. */
-  readonly newest: () => Judgement;
-}
-
-/** What a reload replaces, as one. */
-interface Current {
-  readonly config: Config;
-  readonly policy: Policy;
-  readonly stages: Stages;
-  readonly recorder: Recorder;
-  readonly forwarder: Forwarder;
-  readonly judgement: Judgement;
-}
-
-const JUDGE_MS = 5_000;
 const ticks = (): number => performance.now();
 const CLOSE_GRACE_MS = 5_000;
 
@@ -261,83 +219,4 @@ function watch({ inFlight, sink, log }: Lasting, audit: string, report: number |
     letGo();
     await watchdog.stop();
   };
-}
-
-/** Builds the stages for one configuration and policy. */
-function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Lasting, options: GatewayOptions): Current {
-  const { store, sink, metrics, log, keys, inFlight, quarantine } = lasting;
-  const limits = jsonLimits(config);
-  const recorder = new Recorder({
-    sink,
-    onError: config.audit.on_error,
-    metrics,
-    log,
-    screenText,
-    clock: Date.now,
-    ticks,
-    inFlight,
-  });
-  const conversation = new Conversation(store, limits, Date.now);
-  const authenticator = createAuthenticator(config.authn);
-  const admission = new Admission({ authenticator, hosts, store, recorder, quarantine, clock: Date.now });
-  const forwarder = new Forwarder(config.limits, metrics);
-  const hop: ForwardParts = { forwarder, limits };
-  const exits = new Exits({
-    recorder,
-    screenText,
-    answerServer: ({ call, exchange }, body) => {
-      lasting.ownAnswers.send(exchange.server.name, (signal) => forwardOwn(hop, call, exchange, body, signal));
-    },
-  });
-  const detect = createDetect({ maxFindings: config.limits.findings });
-  const real = createJudgement({ config, limits, policy, detect, store, keys, working: inFlight.working });
-  return {
-    config,
-    policy,
-    recorder,
-    forwarder,
-    judgement: guarded(options.judgement === undefined ? real : options.judgement(real), inFlight.working),
-    stages: {
-      limits,
-      maxEventBytes: config.limits.event,
-      conversation,
-      admission,
-      exits,
-      recorder,
-      working: inFlight.working,
-      judgement: lasting.newest,
-      timely: deadline(options.judgeMs ?? JUDGE_MS),
-      forward: async (call, exchange, leaving) => {
-        inFlight.alive();
-        const answer = await forward(hop, call, exchange, leaving);
-        if (!answer.ok) return answer;
-        const { form, body } = answer.value;
-        if (form === "json" || form === "events") body.weigh((held) => call.visit.hold(held));
-        if (form === "events") call.visit.rest();
-        try {
-          await rememberSession(store, call.method, exchange, answer.value);
-        } catch (fault) {
-          // An answer that nobody will read must not hold its connection.
-          answer.value.body.abort();
-          // The request went: what is wrong now is on record in the answer's place, never as a refusal of the request.
-          return fail(failureOf(fault));
-        }
-        return answer;
-      },
-    },
-  };
-}
-
-/** A session belongs to whoever it was given to, until the server says that it has ended. */
-async function rememberSession(store: Store, method: Call["method"], exchange: Exchange, { status, headers }: Answer): Promise<void> {
-  const { server, principal, session } = exchange;
-  const given = exchange.era === "legacy" ? sessionIn(headers) : undefined;
-  // Servers repeat the id in every answer: admission has seen that one.
-  if (given !== undefined && given !== session && isSessionId(given)) await store.sessionOwner(server.name, given, principal.id);
-  if (method === "DELETE" && status < 300 && session !== undefined) await store.endSession(server.name, session);
-}
-
-function sessionIn(headers: readonly string[]): string | undefined {
-  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === "mcp-session-id");
-  return at === -1 ? undefined : headers[at + 1];
 }

@@ -17,6 +17,7 @@ import { decisionIds, type Exchange } from "../transaction.ts";
 import type { Quarantine } from "../watch/quarantine.ts";
 import type { Call } from "./call.ts";
 import type { HostRules } from "./host-rules.ts";
+import { isSessionId } from "./sessions.ts";
 
 export interface Caller {
   readonly exchangeId: string;
@@ -43,12 +44,6 @@ export interface AdmissionParts {
 
 /** Request headers that policy may read. None of them is a credential. */
 const FOR_POLICY = ["origin", "accept-language", "mcp-protocol-version", "traceparent", "x-request-id"];
-const SESSION = /^[\x21-\x7e]{1,512}$/;
-
-/** MCP: a session id is visible ASCII. */
-export function isSessionId(text: string): boolean {
-  return SESSION.test(text);
-}
 
 export class Admission {
   readonly #parts: AdmissionParts;
