@@ -143,7 +143,7 @@ export function isLongString(document: JsonDocument, node: Node): boolean {
 export function compileValue(reads: Reads): WriteValue {
   if (reads.whole)
     return (out, value) => {
-      out.value(JSON.stringify(value));
+      out.value(Number.isFinite(value) ? String(value) : JSON.stringify(value));
     };
   const each = reads.each === undefined ? undefined : compileValue(reads.each);
   const members = new Map(

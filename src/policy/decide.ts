@@ -196,8 +196,8 @@ function toRedaction({ id, fields }: Element): Redaction {
   return {
     rule: id,
     with: fields["with"] as RedactWith,
-    // Sets come in the engine's own order.
-    ...(findings === undefined ? {} : { findings: findings.toSorted((a, b) => a - b) }),
+    // Sets come in the engine's own order; typed arrays are sorted by number, without a call per comparison.
+    ...(findings === undefined ? {} : { findings: Array.from(Float64Array.from(findings).sort()) }),
     ...(kinds === undefined ? {} : { kinds: kinds.toSorted() }),
     ...(path === undefined ? {} : { path }),
   };

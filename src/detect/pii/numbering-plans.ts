@@ -56,7 +56,10 @@ export function numberFacts(code: string, national: string): NumberFacts | undef
     return parsed && { ...(parsed.country && { country: parsed.country }), valid: parsed.isValid() };
   }
   const plan = plans.length === 1 ? plans[0] : plans.find((one) => belongs(one, national));
-  return { ...(plan && { country: plan.country }), valid: isValid(plan ?? plans[0], national) };
+  if (plan === undefined) return { valid: isValid(plans[0], national) };
+  // Where its types have shown the country, they have shown that the number is valid.
+  const shown = plans.length > 1 && plan.leading === undefined;
+  return { country: plan.country, valid: shown || isValid(plan, national) };
 }
 
 function belongs(plan: Plan, national: string): boolean {
