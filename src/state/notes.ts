@@ -20,7 +20,7 @@ export type Note =
   | (Aged & { readonly note: "session"; readonly server: string; readonly session: string; readonly principal: string })
   | { readonly note: "ended"; readonly server: string; readonly session: string }
   /** A request of a server. Those of clients are too many to tell. */
-  | (Aged & { readonly note: "asked"; readonly scope: Scope; readonly id: string; readonly asked: Asked })
+  | (Aged & { readonly note: "asked"; readonly scope: Scope; readonly id: string; readonly asked: KeptRequest })
   | { readonly note: "settled"; readonly scope: Scope; readonly id: string }
   | (Aged & { readonly note: "defined"; readonly catalogue: string; readonly definitions: ReadonlyMap<string, string> });
 
@@ -32,7 +32,7 @@ export interface Numbered {
 }
 
 /** A request as it is kept. */
-export interface Asked {
+export interface KeptRequest {
   readonly method: string;
   /** Absent when it was too large to keep. */
   readonly body: Buffer | undefined;

@@ -4,12 +4,12 @@
  */
 import { FairMap } from "./fair-map.ts";
 import { join } from "./keys.ts";
-import type { Asked, Note } from "./notes.ts";
+import type { KeptRequest, Note } from "./notes.ts";
 import type { StoreLimits } from "./store-limits.ts";
 import type { Outstanding, Scope } from "./store.ts";
 import type { Telling } from "./telling.ts";
 
-interface Kept extends Asked {
+interface Kept extends KeptRequest {
   readonly scope: Scope;
   readonly id: string;
   answered: boolean;
@@ -41,7 +41,7 @@ export class Requests {
   remember(scope: Scope, id: string, { method, body }: Outstanding, doubtful: boolean): void {
     const known = this.#kept.get(keyOf(scope, id));
     const reused = known !== undefined && scope.session !== "" && known.body?.equals(body) !== true;
-    const asked: Asked = {
+    const asked: KeptRequest = {
       method,
       body: body.length > this.#bodyBytes ? undefined : ownCopy(body),
       answered: false,
@@ -66,7 +66,7 @@ export class Requests {
     return request;
   }
 
-  follow(scope: Scope, id: string, asked: Asked, ageMs: number): void {
+  follow(scope: Scope, id: string, asked: KeptRequest, ageMs: number): void {
     // The two directions do not compete: what a server asks is not forgotten for what its client sends.
     this.#kept.set(keyOf(scope, id), join(scope.direction, scope.principal), { ...asked, scope, id }, asked.body?.length ?? 0, ageMs);
   }
