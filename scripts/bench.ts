@@ -14,7 +14,6 @@ import { pictureOf } from "./bench/picture.ts";
 import { canMeasure } from "./bench/process-tree.ts";
 import { profile, profileTables } from "./bench/profile.ts";
 import { factsTable, figuresOf, inColumns, inMarkdown, tableOf } from "./bench/report.ts";
-import { hasWorkers } from "./bench/sluice.ts";
 import { measureStarts, type StartsResult } from "./bench/starts.ts";
 
 const EXIT = { fine: 0, wrong: 1, usage: 2 } as const;
@@ -52,10 +51,6 @@ async function printComparison(options: Options, machine: string): Promise<boole
     const times = Math.min(scenario.starts ?? 0, options.rounds);
     if (times > 0) starts = await withParts(1, options, (parts) => measureStarts(times, parts));
     for (const row of scenario.rows) {
-      if (row.workers > 1 && !hasWorkers()) {
-        notes.push(`${row.name}: skipped, this Sluice has no --workers`);
-        continue;
-      }
       const result = await withParts(row.workers, options, (parts) => compare(row, parts));
       results.push(result);
       say(`measured ${row.name}: ${result.calls} calls, ${result.auditRecords} audit records`);

@@ -2,7 +2,6 @@
  * Sluice as its user runs it: `./sluice serve -c FILE` with a configuration written for one scenario, the audit log in a file. Reads what
  * it says about itself: address, metrics, number of audit records. Must not know how it works inside.
  */
-import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createReadStream, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,14 +44,6 @@ const ALLOW_ALL = `package policies.everything
 
 allow contains {"id": "everything/allowed"}
 `;
-
-let help: string | undefined;
-
-/** Whether this Sluice can run several workers. */
-export function hasWorkers(): boolean {
-  help ??= spawnSync(COMMAND, ["serve", "--help"], { encoding: "utf8" }).stdout;
-  return help.includes("--workers");
-}
 
 export async function startSluice(children: Children, setup: SluiceSetup): Promise<RunningSluice> {
   const { folder, cores, workers, nodeOptions } = setup;
