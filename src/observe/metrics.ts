@@ -7,15 +7,11 @@ import type { ErrorCode } from "../errors.ts";
 import { methodEntry } from "../mcp/methods.ts";
 import type { Effect } from "../policy/decision.ts";
 import type { Direction } from "../policy/input.ts";
-import { Spread, Tally } from "./tally.ts";
 import type { MemoCounts } from "../policy/memo.ts";
+import type { SlotsInUse } from "../upstream/client.ts";
+import { Spread, Tally } from "./tally.ts";
 
 const LATENCY_BUCKETS_S = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2];
-
-export interface SlotsInUse {
-  call: number;
-  stream: number;
-}
 
 /** Media type of the text that Prometheus reads. */
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;

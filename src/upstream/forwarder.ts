@@ -42,7 +42,7 @@ export class Forwarder {
       : answer;
   }
 
-  /** Lets answers under way finish; takes nothing new. */
+  /** Lets answers under way finish. What a call from before a reload still sends gets a connection of its own. */
   async drain(): Promise<void> {
     await Promise.all(this.#take().map((client) => client.drain()));
   }
