@@ -51,7 +51,7 @@ test.each([1, 2])(
   },
 );
 
-test("counters do not go backwards when a worker is replaced", async () => {
+test("counters do not go backwards when a worker is replaced", { timeout: 90_000 }, async () => {
   stage = await serve(upstream.url, 1);
   const { url } = stage;
   for (let id = 1; id <= 5; id += 1) await call(url, id);
