@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { numberFacts } from "../../src/detect/pii/numbering-plans.ts";
 
 const country = fc.constantFrom(...getCountries());
-const digits = (least: number, most: number) => fc.string({ unit: fc.constantFrom(...Array.from("0123456789")), minLength: least, maxLength: most });
+const digits = (least: number, most: number) =>
+  fc.string({ unit: fc.constantFrom(...Array.from("0123456789")), minLength: least, maxLength: most });
 
 /** An example of the country with some digits changed: random ones are hardly ever valid. */
 const nearExample = (of: CountryCode) =>
