@@ -72,7 +72,7 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
   ERR_LIMITED: judged("A counter of a `limit` rule is used up; `retry_after_s` says when to try again."),
   ERR_NO_POLICY: unjudged("The gateway has no active policy. `/readyz` answers 503 as well."),
   ERR_POLICY_FAULT: unjudged(
-    "The engine trapped, ran out of memory or was not given a usable input. The instance is thrown away; the log has the reason.",
+    "The engine trapped, ran out of memory or was not given a usable input. The instance is thrown away. `detail` in the audit record says what stopped it; `out of memory` is about `limits.policy_memory`.",
   ),
   ERR_DECISION: unjudged(
     "The policy's answer is not what the contract says: an unknown field, a wrong type, a missing canary, two rewrites of one place, a path that no policy may change. `detail` in the audit record says which.",

@@ -21,6 +21,7 @@ export async function check({ config: file }: CheckOptions, { stdout }: Streams)
   printProblems([...problems, ...policyProblems], stdout);
   if (hasErrors(problems)) return EXIT.usage;
   if (hasErrors(policyProblems)) return EXIT.found;
-  stdout.write(`${file}: nothing wrong\n`);
+  const none = problems.length + policyProblems.length === 0;
+  stdout.write(`${file}: ${none ? "nothing wrong" : "no errors"}\n`);
   return EXIT.fine;
 }

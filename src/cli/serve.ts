@@ -48,6 +48,7 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
     if (opened.ok) await opened.value.close();
     return EXIT.usage;
   }
+  printProblems(policy.value.warnings, stderr);
   const supervisor = opened.value;
   outliveReaders(streams);
   const stopReloading = reloadOnHangUp(supervisor, config, load, streams);
@@ -103,7 +104,7 @@ function reloadOnHangUp(
       stderr.write("Not reloaded: the running configuration and policy stay.\n");
       return;
     }
-    printProblems(loaded.value.warnings, stderr);
+    printProblems([...loaded.value.warnings, ...policy.value.warnings], stderr);
     const waiting = needRestart(started, loaded.value.config);
     if (waiting.length > 0) stderr.write(`Restart to make the new ${waiting.join(", ")} take effect.\n`);
     stdout.write(`Reloaded: policy revision ${policy.value.revision}\n`);

@@ -120,7 +120,9 @@ export function requiredBuiltins(module: WasmModule): string[] {
 export function describe(error: unknown): string {
   const text =
     typeof error === "string" ? error : typeof error === "object" && error !== null && "message" in error ? String(error.message) : "";
-  const known = /conflict|out of memory|memory access|unreachable|call stack|built-in|recursion|illegal|json/i.exec(text)?.[0];
+  const known = /malloc/.test(text)
+    ? "out of memory"
+    : /conflict|out of memory|memory access|unreachable|call stack|built-in|recursion|illegal|json/i.exec(text)?.[0];
   const place = /(?:\b[AB]\/)?([\w./-]+\.rego:\d+)/.exec(text)?.[1];
   return `the engine stopped (${(known ?? "fault").toLowerCase()}${place === undefined ? "" : ` at ${place}`})`;
 }

@@ -318,7 +318,10 @@ export class Supervisor {
     const seconds = this.#generation?.config.limits.quarantine_s ?? 0;
     const principals = this.#strikes.strike(suspects, now(), seconds * 1000);
     if (principals.length === 0) return;
-    this.#log.warn({ principals: principals.map(({ principal }) => principal), seconds }, "a caller has ended two workers and is refused");
+    this.#log.warn(
+      { callers: principals.map(({ principal }) => readable(principal)), seconds },
+      "a caller has ended two workers and is refused",
+    );
     for (const { worker } of this.#handles) worker.tell({ kind: "quarantine", principals });
   }
 
@@ -374,4 +377,9 @@ export class Supervisor {
     const standing = { serving: serving.length, wanted: this.#wanted, waitMs: this.#waitMs };
     for (const { worker } of serving) worker.tell({ kind: "standing", standing });
   }
+}
+
+/** A flow as a person reads it: those of anonymous callers are addresses behind a NUL. */
+function readable(flow: string): string {
+  return flow.startsWith("\u0000") ? `anonymous at ${flow.slice(1)}` : flow;
 }

@@ -12,6 +12,8 @@ const ALWAYS_ANOTHER: Readonly<Record<string, string>> = {
   "now.unix_ms": "Use input.now.hour and input.now.weekday where they will do; a waiver ends by itself.",
   "now.rfc3339": "Use input.now.hour and input.now.weekday where they will do; a waiver ends by itself.",
   "mcp.id": "Use input.session.id or input.principal.id to tell callers apart.",
+  "http.headers.traceparent": "It is there for the audit of others: what a client writes into it grants nothing.",
+  "http.headers.x-request-id": "It is there for the audit of others: what a client writes into it grants nothing.",
   "mcp.size": "limits.body in the configuration bounds every message.",
 };
 
