@@ -78,8 +78,8 @@ test.runIf(canMeasure()).each([
   ["SIGKILL", null],
 ] as const)("no process is left behind after %s in the middle of a round", { timeout: 120_000 }, async (signal, expected) => {
   const { child, ended } = start(signal, ["--scenario", "1kb", "--seconds", "600"]);
-  // Itself, upstream, generator, byte copy, keeper and Sluice: then a round is under way or about to be.
-  while (living(signal).length < 6 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 50));
+  // Itself, upstream, generator, byte copy, keeper, Sluice and its worker: then the keeper knows of all of them.
+  while (living(signal).length < 7 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 50));
   child.kill(signal);
   expect((await ended)[0]).toBe(expected);
   await expect.poll(() => living(signal), { timeout: 30_000 }).toEqual([]);
