@@ -33,7 +33,7 @@ export interface Judgement {
 /** Puts every message on record: what it is before it is judged, what became of it after that and before it leaves. */
 export interface Recording {
   enter(transaction: Transaction): Entering;
-  message(entry: Entering, outcome: Outcome): Outcome;
+  message(entry: Entering, outcome: Outcome): Awaitable<Outcome>;
 }
 
 /** `refusal`: why the message is not to be judged at all. */

@@ -8,7 +8,7 @@ import { closeSync, constants, fchmodSync, fstatSync, openSync, readSync, writeS
 
 const NEWLINE = 0x0a;
 const LONGEST_LETTER = 3;
-const ROOM_BYTES = 16_384;
+const ROOM_BYTES = 65_536;
 /** A pipe whose reader is slow refuses the line at once: waiting for it would hold everybody's messages. Files know no such wait. */
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
@@ -43,29 +43,71 @@ export class LineFile {
   }
 
   /**
-   * Appends one line; returns once the kernel has all of it. A line of which only a part went in is tried once more, on a line of its own.
+   * Appends one line; returns once the kernel has all of it.
    * @param {string} line without its end
    */
   append(line) {
-    if (this.#shared && this.#regular) this.#follow();
-    if (this.#put(line) || this.#put(line)) return;
-    throw Object.assign(new Error("a line was written in part"), { code: "ENOSPC" });
+    const { written, fault } = this.appendAll([line]);
+    if (written === 0) throw fault;
+  }
+
+  /**
+   * Appends lines in their order, as many as fit with one write; returns once the kernel has them. The first line of which only a part
+   * went in is tried once more, on a line of its own; with what cannot be written it ends.
+   * @param {readonly string[]} lines without their ends
+   * @returns {{ written: number, fault: unknown }} how many are there, whole; and why not all of them
+   */
+  appendAll(lines) {
+    let written = 0;
+    let again = false;
+    try {
+      if (this.#shared && this.#regular) this.#follow();
+      while (written < lines.length) {
+        const whole = this.#put(lines, written);
+        written += whole;
+        if (whole === 0 && again) throw Object.assign(new Error("a line was written in part"), { code: "ENOSPC" });
+        again = whole === 0;
+      }
+    } catch (fault) {
+      return { written, fault };
+    }
+    return { written, fault: undefined };
   }
 
   close() {
     closeSync(this.#fd);
   }
 
-  /** @param {string} line @returns {boolean} whether all of it is there */
-  #put(line) {
-    const text = `${this.#broken ? "\n" : ""}${line}\n`;
-    const fits = text.length * LONGEST_LETTER <= this.#room.length;
-    const bytes = fits ? this.#room : Buffer.from(text);
-    const length = fits ? bytes.write(text) : bytes.length;
+  /**
+   * Writes lines once: those that there is room for, into a pipe one.
+   * @param {readonly string[]} lines
+   * @param {number} first
+   * @returns {number} how many are there, whole
+   */
+  #put(lines, first) {
+    let bytes = this.#room;
+    let length = this.#broken ? bytes.write("\n") : 0;
+    /** @type {number[]} */
+    const ends = [];
+    const last = this.#regular ? lines.length : first + 1;
+    for (let at = first; at < last; at += 1) {
+      const line = /** @type {string} */ (lines[at]);
+      if (length + line.length * LONGEST_LETTER >= bytes.length) {
+        if (at > first) break;
+        bytes = Buffer.from(`${this.#broken ? "\n" : ""}${line}\n`);
+        length = bytes.length;
+        ends.push(length - 1);
+        break;
+      }
+      length += bytes.write(line, length);
+      ends.push(length);
+      bytes[length++] = NEWLINE;
+    }
     const written = writeSync(this.#fd, bytes, 0, length);
     this.#end += written;
-    if (written > 0) this.#broken = written < length;
-    return written === length;
+    // A line that lacks nothing but its end is there: writing it again would make it two.
+    if (written > 0) this.#broken = written < length && !ends.includes(written - 1);
+    return written === length ? ends.length : ends.filter((end) => end <= written).length;
   }
 
   /**

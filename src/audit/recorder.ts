@@ -2,32 +2,22 @@
  * Records every message exactly once: audit line, metrics, log. A record that cannot be written turns the message into a denial, or is
  * counted when the operator chose to go on. Must not judge, and must not write anything from a message that is not printable.
  */
-import type { Config } from "../config/config.ts";
 import type { Failure } from "../errors.ts";
 import type { Message } from "../mcp/message.ts";
 import { targetOf } from "../mcp/methods.ts";
-import { faultName, type Logger } from "../observe/logger.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import { faultName } from "../observe/logger.ts";
 import type { Decision } from "../policy/decision.ts";
 import { type Asked, type Exchange, type Outcome, type Transaction, withheld } from "../transaction.ts";
-import type { InFlight, Slot } from "../watch/in-flight.ts";
+import type { Slot } from "../watch/in-flight.ts";
 import { TEXT_BYTES } from "../watch/layout.js";
+import { Journal, type JournalParts } from "./journal.ts";
 import { auditFindings, auditRules, type AuditRecord, HIDDEN, printable, printableUri } from "./record.ts";
-import type { AuditSink } from "./sink.ts";
 
-export interface RecorderParts {
-  readonly sink: AuditSink;
-  readonly onError: Config["audit"]["on_error"];
-  readonly metrics: Metrics;
-  readonly log: Logger;
+export interface RecorderParts extends JournalParts {
   /** Replaces whatever the detectors find in a text. */
   readonly screenText: (text: string) => string;
-  /** Unix milliseconds. */
-  readonly clock: () => number;
   /** Milliseconds, monotonic. */
   readonly ticks: () => number;
-  /** What is under way, for whoever has to record it when this process cannot. */
-  readonly inFlight: InFlight;
 }
 
 /** A message that is being judged. */
@@ -67,10 +57,11 @@ export class Recorder {
   readonly #name: (name: string) => string;
   /** Entries of clients' requests that have gone to their servers, by the request. */
   readonly #forwarded = new Map<Message | undefined, Forwarded>();
-  #failing = false;
+  readonly #journal: Journal;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
+    this.#journal = new Journal(parts);
     this.#screenName = remembering(parts.screenText);
     this.#name = remembering((name) => printable(name, this.#screenName));
   }
@@ -103,25 +94,30 @@ export class Recorder {
   }
 
   /** Records a judged message; answers its outcome, or a denial when the record is required and cannot be written. */
-  message(entry: Entry, outcome: Outcome): Outcome {
-    const { metrics, ticks, inFlight } = this.#parts;
+  message(entry: Entry, outcome: Outcome): Outcome | Promise<Outcome> {
+    const { metrics, ticks } = this.#parts;
     const { transaction, slot } = entry;
     const elapsed = ticks() - entry.startedTicks;
-    if (slot !== undefined) inFlight.judged(slot);
-    let final = outcome;
+    let judged = outcome;
     let end: string;
     try {
       end = this.#endMembers(outcome, elapsed);
     } catch (fault) {
-      final = withheld(transaction, { code: "ERR_AUDIT", detail: `record: ${faultName(fault)}` });
-      end = member("effect", final.effect) + member("reason", final.reason) + member("detail", final.detail) + `,"rules":[]`;
+      judged = withheld(transaction, { code: "ERR_AUDIT", detail: `record: ${faultName(fault)}` });
+      end = member("effect", judged.effect) + member("reason", judged.reason) + member("detail", judged.detail) + `,"rules":[]`;
     }
-    if (!this.#append(entry.head + end)) final = withheld(transaction, { code: "ERR_AUDIT" });
     const { exchange, message, answers, direction } = transaction;
-    metrics.message(exchange.server.name, message.method ?? answers?.method, direction, final.effect, elapsed / 1000);
-    if (final.reason === "ERR_UNASKED" && direction === "server_to_client") metrics.unexpectedAnswer(exchange.server.name);
-    if (slot !== undefined) this.#moveOn(entry, slot, final);
-    return final;
+    const settle = (mayPass: boolean): Outcome => {
+      const final = mayPass ? judged : withheld(transaction, { code: "ERR_AUDIT" });
+      metrics.message(exchange.server.name, message.method ?? answers?.method, direction, final.effect, elapsed / 1000);
+      if (final.reason === "ERR_UNASKED" && direction === "server_to_client") metrics.unexpectedAnswer(exchange.server.name);
+      if (slot !== undefined) this.#moveOn(entry, slot, final);
+      return final;
+    };
+    const record = { slot, members: entry.head + end, settle };
+    // The events of a stream are judged one after the other: each would wait for a turn of the loop.
+    const alone = message.kind === "notification" || (message.kind === "request" && direction === "server_to_client");
+    return alone ? this.#journal.now(record) : this.#journal.share(record);
   }
 
   /** A client's request is no longer under way: its call has ended, however. */
@@ -244,25 +240,9 @@ export class Recorder {
     );
   }
 
-  /** Whether the message may go on. */
+  /** Whether what the record is about may go on. */
   #write(record: Omit<AuditRecord, "schema" | "time">): boolean {
-    return this.#append(JSON.stringify(record).slice(1, -1));
-  }
-
-  /** `members`: of a record, as JSON. */
-  #append(members: string): boolean {
-    const { sink, onError, metrics, log, inFlight, clock } = this.#parts;
-    inFlight.alive();
-    const written = sink.write(`{"schema":"sluice.audit/v1","time":"${timeText(clock())}",${members}}`);
-    if (written.ok) {
-      if (this.#failing) log.info("audit records are written again");
-      this.#failing = false;
-      return true;
-    }
-    metrics.auditFailure();
-    if (!this.#failing) log.error({ detail: written.failure.detail, on_error: onError }, "the audit record cannot be written");
-    this.#failing = true;
-    return onError === "allow";
+    return this.#journal.write(JSON.stringify(record).slice(1, -1));
   }
 }
 
@@ -314,14 +294,6 @@ const AS_IT_IS = /^[ !#-[\]-~]*$/;
 /** A text as JSON. Nearly all that come in records need no look at each letter. */
 function quoted(text: string): string {
   return AS_IT_IS.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-let timed = { ms: Number.NaN, text: "" };
-
-/** RFC 3339, UTC, of unix milliseconds: many records fall into one. */
-function timeText(ms: number): string {
-  if (ms !== timed.ms) timed = { ms, text: new Date(ms).toISOString() };
-  return timed.text;
 }
 
 const LONGEST_LETTER = 3;

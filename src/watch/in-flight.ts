@@ -76,11 +76,9 @@ export class InFlight {
     this.#move(slot, STATE.JUDGING, STATE.RECORDING);
   }
 
-  /** The record of a request is written, and its bytes are about to leave. */
+  /** The record of a request is written. Its bytes may leave after a look whether the loop is `alive`: the thread that gives up after that finds the entry. */
   forwarded(slot: Slot): void {
     Atomics.store(this.#words, stateOf(slot), STATE.FORWARDED);
-    // In this order: the thread that gives up after this look finds the entry.
-    this.alive();
   }
 
   /** The failure of a forwarded request is about to be recorded, or its call has ended. */

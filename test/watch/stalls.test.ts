@@ -111,6 +111,24 @@ test("a fault that nobody caught ends the process with what was under way on rec
   expect(stage.told).toEqual([]);
 });
 
+test.each([
+  ["stands still", { busy: 60_000 }, "ERR_STALLED"],
+  ["breaks down", { crash: true }, "ERR_CRASHED"],
+])("a process that %s between judging and writing leaves one record of the message, and sends none of it", async (_what, order, reason) => {
+  stage = await openStage(LIMITS, { supervised: false });
+  stage.upstream.answer(json(OK));
+  expect((await send(stage.url, { body: call("{}") })).body.toString()).toBe(OK);
+  await stage.order({ ...order, beforeWrite: true });
+  expect(await send(stage.url, { body: call("{}", 2) }).catch((fault: unknown) => fault)).toBeInstanceOf(Error);
+  await stage.ended;
+  expect(stage.upstream.received).toHaveLength(1);
+  expect(stage.records().map(({ effect, reason: code, rpc_id }) => [effect, code, rpc_id])).toEqual([
+    ["allow", undefined, 1],
+    ["allow", undefined, 1],
+    ["error", reason, 2],
+  ]);
+});
+
 test("after a rotation the last records are in the new file", async () => {
   stage = await openStage(LIMITS, { supervised: false });
   renameSync(join(stage.folder, "audit.jsonl"), join(stage.folder, "old.jsonl"));
