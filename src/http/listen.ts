@@ -44,6 +44,8 @@ export async function listen(
     headersTimeout: config.limits.body_ms,
     maxHeaderSize: 32_768,
     insecureHTTPParser: false,
+    // Refused by `hostRules`, on record: Node's own refusal would be on none.
+    requireHostHeader: false,
   };
   const handler = app as Parameters<typeof createHttpServer>[1];
   let server: Server;

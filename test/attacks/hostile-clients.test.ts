@@ -36,7 +36,7 @@ const FRAMING: [string, () => string, { statuses: number[]; forwarded: number; m
   ["a space before the colon", () => whole(PING, "Mcp-Name : x\r\n"), { statuses: [400], forwarded: 0, messages: 0 }],
   ["an absolute target", () => whole(PING).replace("/one", "http://other.example/one"), { statuses: [400], forwarded: 0, messages: 0 }],
   ["two slashes", () => whole(PING).replace("/one", "//one"), { statuses: [404], forwarded: 0, messages: 0 }],
-  ["CONNECT", () => `CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\n\r\n${whole(DENIED)}`, { statuses: [], forwarded: 0, messages: 0 }],
+  ["CONNECT", () => `CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\n\r\n${whole(DENIED)}`, { statuses: [400], forwarded: 0, messages: 0 }],
   ["a body on GET", () => whole(PING).replace("POST", "GET"), { statuses: [400], forwarded: 0, messages: 0 }],
   ["a body on DELETE", () => whole(PING).replace("POST", "DELETE"), { statuses: [400], forwarded: 0, messages: 0 }],
   [

@@ -56,6 +56,33 @@ test.each([
   expect(gateway.records().slice(recorded)).toMatchObject([{ kind: "refused", reason: "ERR_HTTP", server: "none" }]);
 });
 
+test.each([
+  [
+    "an unknown expectation",
+    417,
+    "ERR_HTTP",
+    () => `${head("Content-Type: application/json", "Expect: something", `Content-Length: ${BODY.length}`)}${BODY}`,
+  ],
+  ["CONNECT", 400, "ERR_HTTP", () => head().replace("POST /one/mcp", "CONNECT one:443")],
+  [
+    "no Host",
+    403,
+    "ERR_HOST",
+    () =>
+      `${head("Content-Type: application/json", "Connection: close", `Content-Length: ${BODY.length}`).replace(/Host.*\r\n/, "")}${BODY}`,
+  ],
+])("%s: %i with a JSON-RPC body, on record", async (_name, status, reason, text) => {
+  const recorded = gateway.records().length;
+  const answer = await raw(text());
+  expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  expect(JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4))).toMatchObject({
+    jsonrpc: "2.0",
+    error: { data: { decision_id: expect.any(String) as string } },
+  });
+  expect(upstream.received).toHaveLength(0);
+  expect(gateway.records().slice(recorded)).toMatchObject([{ kind: "refused", reason }]);
+});
+
 test("a target in absolute form is refused", async () => {
   const answer = await raw(
     `POST http://evil.example/one/mcp HTTP/1.1\r\nHost: ${new URL(gateway.gateway.url).host}\r\nContent-Type: application/json\r\nContent-Length: 40\r\nConnection: close\r\n\r\n${BODY}`,
