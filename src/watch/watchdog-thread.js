@@ -5,7 +5,7 @@
  * needed: see layout.js.
  * Must not judge, and must never record an entry that the loop has recorded.
  */
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { workerData } from "node:worker_threads";
 import { LineFile } from "../audit/line-file.js";
 import { lastRecord } from "./last-record.js";
@@ -20,6 +20,8 @@ const SUSPECT = 1 / 4;
 /** Longest wait for the supervisor to end this process, once its replacement listens. */
 const GRACE_MS = 10_000;
 const RESCAN_MS = 50;
+/** The main thread, whose number is the process's. */
+const THREAD = `/proc/self/task/${process.pid}`;
 
 const words = new Int32Array(memory, 0, ENTRIES_AT / 4 + capacity * ENTRY_WORDS);
 const bytes = Buffer.from(memory);
@@ -35,6 +37,7 @@ watch();
 function watch() {
   let beat = load(WORD.BEAT);
   let looked = now();
+  let ran = processorTime();
   /** Milliseconds that the loop has stood still while this thread ran. */
   let stood = 0;
   let suspect = "";
@@ -43,9 +46,12 @@ function watch() {
     const pause = limit / LOOKS;
     Atomics.wait(words, WORD.NEVER, 0, pause);
     const time = now();
-    // When this thread was late, both were: a suspended machine, a stopped process, no processor. That is not the loop standing still.
-    const lived = Math.min(time - looked, pause * 2);
+    const hasRun = processorTime();
+    // When this thread was late, both were: a suspended machine, a stopped process. And a loop that would run if others let it have a
+    // processor has stood still for as long as it had one.
+    const lived = Math.min(time - looked, pause * 2, isRunnable() ? hasRun - ran : Infinity);
     looked = time;
+    ran = hasRun;
     if (load(WORD.REOPEN) !== reopened) reopenAudit();
     if (load(WORD.BEAT) !== beat) {
       beat = load(WORD.BEAT);
@@ -110,6 +116,24 @@ function write(text, forwarded) {
     file?.append(lastRecord(text, forwarded, forwarded ? "ERR_INTERRUPTED" : "ERR_STALLED"));
   } catch {
     // A full disk: the process ends all the same, and nothing of what is lost here was let pass.
+  }
+}
+
+/** Milliseconds for which the loop's thread has had a processor, ever; without end where the system does not say (proc(5), schedstat). */
+function processorTime() {
+  try {
+    return Number(readFileSync(`${THREAD}/schedstat`, "latin1").split(" ")[0]) / 1e6;
+  } catch {
+    return Infinity;
+  }
+}
+
+/** Whether the loop's thread runs or waits for a processor, and for nothing else (proc(5), stat). */
+function isRunnable() {
+  try {
+    return / R /.test(readFileSync(`${THREAD}/stat`, "latin1"));
+  } catch {
+    return false;
   }
 }
 

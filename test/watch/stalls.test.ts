@@ -1,5 +1,7 @@
 /** An event loop that stands still: what was under way is on record once, nothing of it leaves, and the process ends. Real processes. */
-import { renameSync, statSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, renameSync, statSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { send } from "../support/post.ts";
@@ -8,6 +10,10 @@ import { call, openStage, type Stage, STALLING } from "./stage.ts";
 
 const OK = '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}';
 const LIMITS = "{stall_ms: 800}";
+const ALL = `0-${cpus().length - 1}`;
+/** Whether one thread can be kept from a processor here: Linux, more than one of them, and the right to run something at real-time priority. */
+const CAN_STARVE =
+  existsSync("/proc/self/schedstat") && cpus().length > 1 && spawnSync("taskset", ["-c", "0", "chrt", "-f", "1", "true"]).status === 0;
 // Only upper bounds: a process of its own starts slowly on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
 let stage: Stage;
@@ -78,6 +84,23 @@ describe("no stall is", () => {
     await new Promise((resolve) => setTimeout(resolve, 800));
     expect(stage.told.filter(({ kind }) => kind === "stalled")).toEqual([]);
     expect(stage.process.exitCode ?? stage.process.signalCode).toBeNull();
+  });
+
+  test.skipIf(!CAN_STARVE)("a loop that gets no processor while others take it", async () => {
+    stage = await openStage(LIMITS);
+    const loop = String(stage.process.pid);
+    // Of the process only the loop: the thread that watches it has a processor.
+    execFileSync("taskset", ["-p", "-c", "0", loop]);
+    const hog = spawn("taskset", ["-c", "0", "chrt", "-f", "1", process.execPath, "-e", "for (;;);"], { stdio: "ignore" });
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+    } finally {
+      hog.kill("SIGKILL");
+      execFileSync("taskset", ["-p", "-c", ALL, loop]);
+    }
+    stage.upstream.answer(json(OK));
+    expect(await send(stage.url, { body: call('{"a":1}') })).toMatchObject({ status: 200 });
+    expect(stage.told.filter(({ kind }) => kind === "stalled")).toEqual([]);
   });
 
   test("work that takes less time than the limit", async () => {
