@@ -7,11 +7,16 @@ import { setImmediate } from "node:timers/promises";
 const LONGEST_MS = 10;
 
 export class Turn {
+  readonly #longestMs: number;
   #since = performance.now();
+
+  constructor(longestMs = LONGEST_MS) {
+    this.#longestMs = longestMs;
+  }
 
   /** Call between two pieces of work. */
   async end(): Promise<void> {
-    if (performance.now() - this.#since < LONGEST_MS) return;
+    if (performance.now() - this.#since < this.#longestMs) return;
     await setImmediate();
     this.#since = performance.now();
   }

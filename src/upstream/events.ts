@@ -7,6 +7,9 @@ import { type SseEvent, SseParser } from "../mcp/sse.ts";
 import { Turn } from "../turn.ts";
 import type { BodyQueue } from "./body-queue.ts";
 
+/** What was written leaves when the loop turns: the first event of a burst must not wait for the last. */
+const FIRST_OUT_MS = 1;
+
 /** Hands each event to `take`. Answers why the stream broke off; undefined when it ended in good order. Rethrows what `take` throws. */
 export async function eachEvent(
   body: BodyQueue,
@@ -14,7 +17,7 @@ export async function eachEvent(
   take: (event: SseEvent) => Promise<void>,
 ): Promise<Failure | undefined> {
   const parser = new SseParser(maxEventBytes);
-  const turn = new Turn();
+  const turn = new Turn(FIRST_OUT_MS);
   try {
     for await (const chunk of body) {
       const parsed = parser.push(chunk);
