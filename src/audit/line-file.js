@@ -12,6 +12,11 @@ const ROOM_BYTES = 65_536;
 /** A pipe whose reader is slow refuses the line at once: waiting for it would hold everybody's messages. Files know no such wait. */
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
+/** How often and at what distance a half line is looked at again. One that stays half is waited for once. */
+const LOOKS = 25;
+const LOOK_MS = 1;
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+
 export class LineFile {
   /** @type {number} */ #fd;
   #regular;
@@ -115,6 +120,16 @@ export class LineFile {
    * half of what asking for the size costs.
    */
   #follow() {
+    const known = this.#end;
+    this.#seek();
+    // A line that came half may be on its way: its writer has not come back from the kernel. Another line end would leave a blank line.
+    for (let looks = 0; this.#broken && this.#end !== known && looks < LOOKS; looks += 1) {
+      Atomics.wait(PAUSE, 0, 0, LOOK_MS);
+      this.#seek();
+    }
+  }
+
+  #seek() {
     const from = this.#end - 1;
     const read = from < 0 ? 0 : readSync(this.#fd, this.#room, 0, this.#room.length, from);
     // Nothing there: it was empty or is shorter now. All full: there may be more.

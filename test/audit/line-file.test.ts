@@ -5,7 +5,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { LineFile } from "../../src/audit/line-file.js";
 
 const WRITER = join(import.meta.dirname, "line-writer.ts");
 let folder: string;
@@ -120,3 +122,25 @@ test("on a disk that was full and has room again, everything that was said to be
     execFileSync("umount", ["-l", disk]);
   }
 }, 60_000);
+
+// The size of a file grows while a line is written to it: what took that for a torn line left a blank one, which is no record.
+test("a line that another writer is about to complete gets no second end", { retry: 3 }, async () => {
+  const lines = new LineFile(file, { shared: true });
+  lines.append("first");
+  const shared = new Int32Array(new SharedArrayBuffer(4));
+  const writer = new Worker(
+    `const { appendFileSync } = require("node:fs");
+     const { workerData: { path, shared } } = require("node:worker_threads");
+     appendFileSync(path, "sec");
+     Atomics.store(shared, 0, 1);
+     Atomics.notify(shared, 0);
+     Atomics.wait(shared, 0, 1, 3);
+     appendFileSync(path, "ond\\n");`,
+    { eval: true, workerData: { path: file, shared } },
+  );
+  Atomics.wait(shared, 0, 0, 10_000);
+  lines.append("third");
+  await once(writer, "exit");
+  lines.close();
+  expect(readFileSync(file, "utf8")).toBe("first\nsecond\nthird\n");
+});
