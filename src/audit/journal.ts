@@ -36,8 +36,8 @@ interface Waiting {
   readonly slot: Slot;
   readonly line: string;
   readonly settle: (mayPass: boolean) => Outcome;
-  readonly resolve: (outcome: Outcome | undefined) => void;
-  settled: Outcome | undefined;
+  readonly resolve: (outcome: Outcome | Promise<Outcome>) => void;
+  settled: Outcome | Promise<Outcome> | undefined;
 }
 
 export class Journal {
@@ -56,7 +56,7 @@ export class Journal {
     const line = this.#line(members);
     if (this.#waiting.length === 0) setImmediate(this.#flush);
     return new Promise((resolve) => {
-      this.#waiting.push({ slot, line, settle, resolve: resolve as Waiting["resolve"], settled: undefined });
+      this.#waiting.push({ slot, line, settle, resolve, settled: undefined });
     });
   }
 
@@ -86,10 +86,18 @@ export class Journal {
     inFlight.alive();
     for (const { slot } of waiting) inFlight.judged(slot);
     const { written, failure } = sink.writeAll(waiting.map(({ line }) => line));
-    for (const [at, each] of waiting.entries()) each.settled = each.settle(at < written ? this.#works() : this.#fails(failure?.detail));
+    for (const [at, each] of waiting.entries()) {
+      const mayPass = at < written ? this.#works() : this.#fails(failure?.detail);
+      try {
+        each.settled = each.settle(mayPass);
+      } catch (fault) {
+        // Only this message fails: those behind it must not wait for ever.
+        each.settled = Promise.reject(fault instanceof Error ? fault : new Error("a record could not be settled"));
+      }
+    }
     // All entries are where they belong before this look: what is on record as sent and is not, is found there.
     inFlight.alive();
-    for (const { resolve, settled } of waiting) resolve(settled);
+    for (const { resolve, settled } of waiting) if (settled !== undefined) resolve(settled);
   };
 
   #line(members: string): string {

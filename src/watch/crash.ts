@@ -25,7 +25,12 @@ export function endOnFault(inFlight: InFlight, sink: AuditSink, log: Logger): ()
 export function recordUnderWay(inFlight: InFlight, sink: AuditSink, reason: "ERR_CRASHED" | "ERR_INTERRUPTED"): number {
   let unrecorded = 0;
   inFlight.drain((head, forwarded) => {
-    if (!sink.write(lastRecord(head, forwarded, reason)).ok) unrecorded += 1;
+    try {
+      if (sink.write(lastRecord(head, forwarded, reason)).ok) return;
+    } catch {
+      // One that cannot be made must not cost the others theirs.
+    }
+    unrecorded += 1;
   });
   return unrecorded;
 }

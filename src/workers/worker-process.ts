@@ -33,7 +33,11 @@ export class WorkerProcess {
   /** `listenFd`: descriptor of the listening socket. */
   constructor(listenFd: number) {
     const stdio = ["ignore", "inherit", "inherit", "ipc", listenFd, "pipe"] as const;
-    this.#child = fork(SCRIPT, { stdio: [...stdio], serialization: "advanced", execArgv: [...process.execArgv, YOUNG] });
+    this.#child = fork(SCRIPT, {
+      stdio: [...stdio],
+      serialization: "advanced",
+      execArgv: [...process.execArgv.filter((flag) => !flag.startsWith("--inspect")), YOUNG],
+    });
     this.channel = processChannel(this.#child);
     this.ended = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {

@@ -112,6 +112,17 @@ describe("records of one turn", () => {
     expect(await Promise.race([shared, turn("waits")])).toBe("waits");
   });
 
+  test("do not wait for one that cannot go on: it alone fails", async () => {
+    const { journal, judged } = open();
+    const broken = judged("broken");
+    const settle = (): never => {
+      throw new TypeError("broken");
+    };
+    const shared = [judged("before"), { ...broken, settle }, judged("behind")].map(async (each) => journal.share(each));
+    expect((await Promise.allSettled(shared)).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(names()).toEqual(["before", "broken", "behind"]);
+  });
+
   test("without room for an entry are written at once: nobody else would", () => {
     const { journal, judged } = open();
     const { settle } = judged("a");
