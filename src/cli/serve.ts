@@ -28,6 +28,7 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
     return EXIT.usage;
   }
   const load = (): Promise<Result<LoadedConfig, Problem[]>> => loadFrom(options);
+  const hungUp = earlyHangUp();
   const loaded = await load();
   if (!loaded.ok) {
     printProblems(loaded.failure, stderr);
@@ -52,12 +53,26 @@ export async function serve(options: ServeOptions, streams: Streams): Promise<Ex
   const supervisor = opened.value;
   outliveReaders(streams);
   const stopReloading = reloadOnHangUp(supervisor, config, load, streams);
+  if (hungUp()) process.emit("SIGHUP");
   stdout.write(connectLines(config, started.value));
   await stopped;
   stopReloading();
   stderr.write("Stopping.\n");
   await supervisor.close();
   return EXIT.fine;
+}
+
+/** A SIGHUP that comes before there is anything to reload must not end the process. Answers whether one came, and listens no more. */
+function earlyHangUp(): () => boolean {
+  let came = false;
+  const onHangUp = (): void => {
+    came = true;
+  };
+  process.on("SIGHUP", onHangUp);
+  return () => {
+    process.off("SIGHUP", onHangUp);
+    return came;
+  };
 }
 
 /**

@@ -72,6 +72,17 @@ test("serves, says where clients connect, keeps what runs when a reload fails, r
   expect(await stop("SIGTERM")).toBe(0);
 });
 
+test("a SIGHUP during the start is obeyed when there is something to reload", { timeout: 60_000 }, async () => {
+  writeFileSync(config, "listen: 127.0.0.1:0\nservers: {crm: {url: 'http://127.0.0.1:9/mcp?api_key=x'}}\n");
+  const { child, says, stop } = await serve(["--config", "sluice.yaml"]);
+  // The configuration is read, and nothing else is there.
+  await says("stderr", /warning/);
+  child.kill("SIGHUP");
+  await says("stdout", /^Sluice is ready/m);
+  await says("stdout", /^Reloaded: policy revision/m);
+  expect(await stop("SIGTERM")).toBe(0);
+});
+
 test("serves one upstream without a file, and stops at Ctrl-C", { timeout: 60_000 }, async () => {
   const { says, stop } = await serve(["--upstream", "http://127.0.0.1:9/mcp", "--listen", "127.0.0.1:0"]);
   const [, url] = await says("stdout", /^ {2}upstream {2}(\S+\/upstream\/mcp)$/m);
