@@ -106,7 +106,7 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
     "Another 4xx or 5xx without a JSON-RPC body. The status is kept, because clients negotiate by it; the body is withheld.",
   ),
   ERR_INTERRUPTED: upstream(
-    "The call was with its server when the process ended: its event loop stood still, its supervisor was gone, or it was told to stop and `limits.drain_s` was over. Whether the server did what it was asked is unknown. Only in audit records.",
+    "The call was with its server when the process ended: its event loop stood still, its supervisor was gone, or it was told to stop and `limits.drain_s` was over. Whether the server did what it was asked is unknown. Told to a client only at the end of a stop: in the other cases its connection is gone..",
   ),
   ERR_CRASHED: upstream(
     "The process ended on a fault of its own. A `message` with this reason was not forwarded; a `synthetic` record says that the call was with its server. Only in audit records. Report it.",

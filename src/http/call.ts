@@ -69,7 +69,7 @@ export class Reply {
     return this.#stopped;
   }
 
-  /** It was broken because the process stops. */
+  /** It was given up because the process stops. */
   get interrupted(): boolean {
     return this.#interrupted;
   }
@@ -166,7 +166,6 @@ export class Reply {
   /** The process stops and cannot wait any longer. */
   interrupt(): void {
     this.#interrupted = true;
-    this.break();
   }
 
   /** Breaks the connection: nothing else can be said any more. */

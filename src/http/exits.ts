@@ -64,9 +64,11 @@ export class Exits {
   fault(hop: Hop, failure: Failure, answer?: Answer): void {
     if (hop.call.reply.stopped) return;
     const status = answer !== undefined && answer.status >= 400 ? answer.status : undefined;
-    const code = status === 401 || status === 403 ? "ERR_UPSTREAM_CREDENTIAL" : upstreamCode(failure);
+    const { gone, reply } = hop.call;
+    const reason = status === 401 || status === 403 ? "ERR_UPSTREAM_CREDENTIAL" : upstreamCode(failure);
+    const code = reply.interrupted ? "ERR_INTERRUPTED" : reason;
     const id = this.#unanswered(hop, { ...failure, code }, answer?.status);
-    if (hop.call.gone.aborted) return hop.call.reply.break();
+    if (gone.aborted && !reply.interrupted) return reply.break();
     hop.call.reply.refuse(code, hop.asked?.id, { decision_id: id }, status, answer?.headers);
   }
 
@@ -76,9 +78,10 @@ export class Exits {
     const waits = hop.asked?.open === true;
     if (broken === undefined && (!waits || this.#resumable.has(hop))) return hop.call.reply.end();
     const failure: Failure = broken ?? { code: "ERR_UPSTREAM_ANSWER", detail: "the stream ended without an answer" };
-    const code = upstreamCode(failure);
+    const { gone, reply } = hop.call;
+    const code = reply.interrupted ? "ERR_INTERRUPTED" : upstreamCode(failure);
     const decisionId = this.#unanswered(hop, { ...failure, code });
-    if (hop.call.gone.aborted) return hop.call.reply.break();
+    if (gone.aborted && !reply.interrupted) return reply.break();
     if (waits)
       hop.call.reply.last(writeEvent(errorAnswer(hop.asked?.id, ERRORS[code].rpc, ERRORS[code].public, { decision_id: decisionId })));
     else hop.call.reply.end();

@@ -24,6 +24,8 @@ export interface ListenOptions {
   readonly credentials?: Credentials | undefined;
 }
 
+/** What is said at the very end takes no longer to leave. */
+const LAST_WORDS_MS = 200;
 const SWEEP_MS = 50;
 /** A request that was on its way when the stop began has had time to arrive. */
 const SILENT_MS = 500;
@@ -116,7 +118,7 @@ export class Listener {
     });
   }
 
-  /** Takes nothing new, lets what is under way finish for `graceMs`, then calls `late` and breaks it. */
+  /** Takes nothing new, lets what is under way finish for `graceMs`, then calls `late`, which may still answer, and breaks what is left. */
   async close(graceMs: number, late: () => void): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => {
@@ -129,9 +131,11 @@ export class Listener {
       this.server.closeIdleConnections();
       if (performance.now() - began >= SILENT_MS) for (const socket of this.#silent) socket.destroy();
     }, SWEEP_MS);
-    const over = setTimeout(() => {
+    let over = setTimeout(() => {
       late();
-      for (const socket of this.#sockets) socket.destroy();
+      over = setTimeout(() => {
+        for (const socket of this.#sockets) socket.destroy();
+      }, LAST_WORDS_MS);
     }, graceMs);
     await closed;
     clearInterval(sweep);

@@ -40,9 +40,12 @@ export class OpenCalls {
     for (const { reply, gone } of this.#open) if (reply.stop()) gone.leave();
   }
 
-  /** Breaks what is left. */
+  /** Gives up what is left: who waits for a server is told so. */
   interrupt(): void {
-    for (const { reply } of this.#open) reply.interrupt();
+    for (const { reply, gone } of this.#open) {
+      reply.interrupt();
+      gone.leave();
+    }
   }
 
   /** Resolves when nothing is under way any more. */

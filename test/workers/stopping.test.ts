@@ -70,16 +70,17 @@ test("connections on which nothing was asked do not hold the stop up", { timeout
   silent.destroy();
 });
 
-test("a call that outlasts limits.drain_s is broken and on record", { timeout: 60_000 }, async () => {
+test("a call that outlasts limits.drain_s is told so, and on record", { timeout: 60_000 }, async () => {
   stage = await serve(upstream.url, 1, "limits: {drain_s: 1}");
   upstream.delay(60_000);
-  const underWay = call(stage.url, 1).then(
-    () => "answered",
-    () => "broken",
-  );
+  const underWay = call(stage.url, 1);
   await until(() => upstream.received.length === 1, "the call is with the server");
   stage.signal("SIGTERM");
-  expect(await underWay).toBe("broken");
+  const told = await underWay;
+  expect(told.status).toBe(502);
+  const { id, error } = JSON.parse(told.body) as { id: number; error: { code: number; data: { decision_id: string } } };
+  expect([id, error.code]).toEqual([1, -31502]);
+  expect(stage.records().at(-1)?.decision_id).toBe(error.data.decision_id);
   expect(await stage.ended).toBe(0);
   expect(stage.records().map(({ kind, reason }) => [kind, reason])).toEqual([
     ["message", undefined],
