@@ -28,6 +28,7 @@ if (fromSource && Number.parseInt(process.versions.node, 10) < 24) {
     if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`);
   });
 }
-const { keepCompiledCode } = await import(new URL(fromSource ? "src/compiled-code.js" : "dist/compiled-code.js", root).href);
-keepCompiledCode(fileURLToPath(root), process.env);
+const compiledCode = new URL(fromSource ? "src/compiled-code.js" : "dist/compiled-code.js", root);
+// Without it a start only takes longer.
+if (fs.existsSync(compiledCode)) (await import(compiledCode.href)).keepCompiledCode(fileURLToPath(root), process.env);
 await import((fromSource ? source : new URL("dist/main.js", root)).href);

@@ -37,7 +37,9 @@ describe.each(pairings("legacy"))("%s", (_name, pairing) => {
   const refused = { error: { code: -31403 } };
 
   test.each(KINDS)("a request for %s during a call is refused: the server is told, the client never asked", async (kind) => {
+    await expect.poll(() => server().listeners()).toBe(0);
     const client = await stage.through(pairing);
+    await expect.poll(() => server().listeners()).toBe(1);
     const result = await client.call(`ask_${kind}`);
     expect(server().ledger.outcomes).toMatchObject([refused]);
     expect(JSON.parse(result.content[0]?.text ?? "")).toMatchObject(refused);
@@ -70,7 +72,10 @@ describe.each(pairings("legacy"))("%s", (_name, pairing) => {
   test.each(LEAKING)(
     "a client's answer to %s that leaks is kept back: the server gets an error in its place",
     async (kind, leak, answer) => {
+      // A server may ask on either stream: what it asks before its client listens is lost.
+      await expect.poll(() => server().listeners()).toBe(0);
       const client = await stage.through(pairing, { answers: { [kind]: answer } }, "open");
+      await expect.poll(() => server().listeners()).toBe(1);
       const result = await client.call(`ask_${kind}`);
       expect(client.asked).toEqual([kind]);
       expect(server().ledger.outcomes).toMatchObject([refused]);

@@ -125,7 +125,7 @@ test("a worker that stands still while it prepares a reload is replaced first al
   writeFileSync(join(rules, "slow.rego"), SLOW_RULE);
   const configured = slow.replace("./rules", rules);
   stage = await serve(upstream.url, 1, `${configured}}`);
-  const list = Array.from({ length: 900 }, (_, at) => at);
+  const list = Array.from({ length: 2_000 }, (_, at) => at);
   const stalled = post(stage.url, { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "echo", arguments: { list } } }).catch(
     (fault: unknown) => fault,
   );
