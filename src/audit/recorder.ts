@@ -9,8 +9,8 @@ import { faultName } from "../observe/logger.ts";
 import type { Decision } from "../policy/decision.ts";
 import { type Asked, type Exchange, type Outcome, type Transaction, withheld } from "../transaction.ts";
 import type { Slot } from "../watch/in-flight.ts";
-import { TEXT_BYTES } from "../watch/layout.js";
 import { Journal, type JournalParts } from "./journal.ts";
+import { exchangeHead, fitting, headMembers, member, quoted } from "./members.ts";
 import { auditFindings, auditRules, type AuditRecord, HIDDEN, printable, printableUri } from "./record.ts";
 
 export interface RecorderParts extends JournalParts {
@@ -246,57 +246,6 @@ export class Recorder {
   }
 }
 
-function exchangeHead(
-  { id, server, principal, ip }: Exchange,
-  decisionId: string,
-): Pick<AuditRecord, "decision_id" | "exchange_id" | "server" | "principal" | "client_ip"> {
-  return {
-    decision_id: decisionId,
-    exchange_id: id,
-    server: server.name,
-    principal: { id: principal.id, method: principal.method },
-    client_ip: ip,
-  };
-}
-
-/** What can be said of any message, whatever it holds, before it is judged. */
-function headMembers({ exchange, direction, decisionId, message }: Transaction, flow = flowMembers(exchange)): string {
-  const { kind, id, document } = message;
-  const number = id === undefined ? Number.NaN : Number(id.raw);
-  const phase = kind === "request" || kind === "notification" ? kind : "response";
-  const head = `"decision_id":${quoted(decisionId)},"exchange_id":${quoted(exchange.id)},"server":${quoted(exchange.server.name)}${flow}`;
-  const facts = `"direction":"${direction}","kind":"message","message_kind":"${kind}","phase":"${phase}"`;
-  return `${head},${facts},"bytes_in":${document.bytes.length}${Number.isSafeInteger(number) ? `,"rpc_id":${number}` : ""}`;
-}
-
-/** Who sent it, and from where. */
-function flowMembers({ principal, ip }: Pick<Exchange, "principal" | "ip">): string {
-  return `,"principal":{"id":${quoted(principal.id)},"method":"${principal.method}"},"client_ip":${quoted(ip)}`;
-}
-
-const NOBODY = `,"principal":{"id":"*","method":"none"},"client_ip":"*"`;
-
-/** A head as the watchdog thread would write it: within its room, whatever names are in it. */
-function fitting(head: string, transaction: Transaction): string {
-  const text = `{${head}}`;
-  if (text.length * LONGEST_LETTER <= TEXT_BYTES || Buffer.byteLength(text) <= TEXT_BYTES) return text;
-  return `{${headMembers(transaction, NOBODY)}}`;
-}
-
-/** A member of a record, behind others; none for undefined. */
-function member<Key extends keyof AuditRecord>(key: Key, value: AuditRecord[Key]): string {
-  if (value === undefined) return "";
-  return `,"${key}":${typeof value === "string" ? quoted(value) : JSON.stringify(value)}`;
-}
-
-const AS_IT_IS = /^[ !#-[\]-~]*$/;
-
-/** A text as JSON. Nearly all that come in records need no look at each letter. */
-function quoted(text: string): string {
-  return AS_IT_IS.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-const LONGEST_LETTER = 3;
 const REMEMBERED = 2000;
 const SHORT = 128;
 
