@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findLookAlike, fold } from "../../src/mcp/look-alikes.ts";
+import { fold } from "../../src/mcp/key-folding.ts";
+import { findLookAlike } from "../../src/mcp/look-alikes.ts";
 import { document } from "./messages.ts";
 
 const found = (text: string) => {
