@@ -43,3 +43,8 @@ function keep(map: Map<string, number>, key: string, value: number): void {
   const [oldest] = map.keys();
   if (map.size > CALLERS && oldest !== undefined) map.delete(oldest);
 }
+
+/** A flow as a person reads it: those of anonymous callers are addresses behind a NUL. */
+export function readable(flow: string): string {
+  return flow.startsWith("\u0000") ? `anonymous at ${flow.slice(1)}` : flow;
+}

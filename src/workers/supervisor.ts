@@ -16,39 +16,22 @@ import { Replica } from "../state/mirrored.ts";
 import { serveStore } from "../state/remote.ts";
 import type { Channel } from "./channel.ts";
 import { type Keeper, keepSocket } from "./keeper.ts";
-import type { Generation, MetricsJson, ToSupervisor, WatchdogLine } from "./messages.ts";
+import { Member } from "./member.ts";
+import type { Generation, ToSupervisor, WatchdogLine } from "./messages.ts";
+import { commitAll, prepareAll } from "./reload.ts";
 import { Restarts } from "./restarts.ts";
-import { Strikes } from "./strikes.ts";
-import { type DeathReason, Totals } from "./totals.ts";
-import { type End, WorkerProcess } from "./worker-process.ts";
+import { readable, Strikes } from "./strikes.ts";
+import { Totals } from "./totals.ts";
+import type { End } from "./worker-process.ts";
 
-/** How long a worker may take to start, to prepare a reload, to swap, to say its metrics; and after a drain has run out, to end. */
+/** How long a worker may take to start. */
 const START_MS = 60_000;
-const PREPARE_MS = 30_000;
-const COMMIT_MS = 5_000;
-const SCRAPE_MS = 500;
 /** Anybody may ask for the metrics, and the state of all workers waits meanwhile: they are gathered no more often. */
 const SCRAPES_APART_MS = 100;
-/** More than a worker takes for the records of calls that it breaks. */
-const LATE_MS = 3_000;
 /** Deaths within ten seconds that are no crash loop yet. */
 const BURST = 5;
 
 const now = (): number => performance.now();
-
-/** One worker, from its fork to its end. */
-interface Handle {
-  readonly place: number;
-  readonly worker: WorkerProcess;
-  state: "booting" | "serving" | "stalled" | "ended";
-  /** Callers that its watchdog named last. */
-  suspects: readonly string[];
-  metrics: MetricsJson;
-  /** Why the supervisor ended it itself. */
-  verdict: DeathReason | undefined;
-  /** Whoever waits for a message; told `undefined` at the end. */
-  readonly awaited: Set<(message: ToSupervisor | undefined) => void>;
-}
 
 export interface SupervisorOptions {
   readonly workers: number;
@@ -74,7 +57,7 @@ export class Supervisor {
   readonly #log: Logger;
   readonly #wanted: number;
   readonly #hmac = randomBytes(32);
-  readonly #handles = new Set<Handle>();
+  readonly #members = new Set<Member>();
   readonly #totals = new Totals();
   /** The state of all workers when there are several, or what the only one's replacement has to know. */
   readonly #state: { readonly shared: MemoryStore } | { readonly followed: Replica };
@@ -104,8 +87,8 @@ export class Supervisor {
   async serve(config: Config, bundle: PolicyBundle): Promise<Result<string, readonly Problem[]>> {
     this.#generation = { config, bundle };
     const started = await Promise.all(
-      [...this.#handles].map(async (handle) => {
-        const answer = await this.#start(handle);
+      [...this.#members].map(async (member) => {
+        const answer = await this.#start(member);
         // Nothing will be served: what ends from here on is neither news nor replaced.
         this.#closing ||= !answer.ok;
         return answer;
@@ -138,7 +121,7 @@ export class Supervisor {
 
   /** Every worker opens the audit file anew. */
   reopenAudit(): void {
-    for (const { worker } of this.#handles) worker.tell({ kind: "reopen" });
+    for (const { worker } of this.#members) worker.tell({ kind: "reopen" });
   }
 
   /** Stops listening, gives calls under way `limits.drain_s` to finish, and ends the workers. */
@@ -148,73 +131,37 @@ export class Supervisor {
     // Whoever stops it waits for the process to end.
     for (const wait of this.#waits) clearTimeout(wait);
     await this.#keeper.close();
-    await Promise.all(
-      [...this.#handles].map(async ({ worker, state }) => {
-        if (state === "serving") worker.tell({ kind: "drain", ms });
-        else worker.kill();
-        const late = setTimeout(() => {
-          worker.kill();
-        }, ms + LATE_MS);
-        await worker.ended;
-        clearTimeout(late);
-      }),
-    );
+    await Promise.all([...this.#members].map((member) => member.drain(ms)));
   }
 
   async #reload(generation: Generation): Promise<Result<void, readonly Problem[]>> {
     await Promise.allSettled(this.#starting);
     const reload = (this.#reloads += 1);
-    const handles = this.#serving();
-    this.#log.debug({ workers: handles.length, revision: generation.bundle.revision }, "workers prepare a reload");
-    const answers = await Promise.all(
-      handles.map(async (handle) => {
-        handle.worker.tell({ kind: "prepare", reload, generation });
-        const answer = await this.#next(handle, PREPARE_MS, (said) => said.kind === "prepared" && said.reload === reload);
-        if (answer === undefined)
-          return [startProblem(generation.config, "workers/reload", "A worker did not say in time that it can take this configuration.")];
-        return answer.kind === "prepared" ? answer.problems : undefined;
-      }),
-    );
-    const problems = answers.find((answer) => answer !== undefined);
-    if (problems !== undefined) {
-      for (const { worker } of handles) worker.tell({ kind: "forget", reload });
-      return fail(problems);
-    }
-    // From here on it is decided: a worker that does not follow is replaced by one that does.
+    const members = this.#serving();
+    this.#log.debug({ workers: members.length, revision: generation.bundle.revision }, "workers prepare a reload");
+    const problems = await prepareAll(members, reload, generation);
+    if (problems !== undefined) return fail(problems);
+    // From here on it is decided, also for a worker that starts meanwhile.
     this.#generation = generation;
-    await Promise.all(
-      handles.map(async (handle) => {
-        handle.worker.tell({ kind: "commit", reload });
-        const done = await this.#next(handle, COMMIT_MS, (said) => said.kind === "committed" && said.reload === reload);
-        if (done === undefined) this.#end(handle, "unresponsive");
-      }),
-    );
+    await commitAll(members, reload);
     return ok(undefined);
   }
 
-  #fork(place: number): Handle {
-    const handle: Handle = {
-      place,
-      worker: new WorkerProcess(this.#keeper.fd),
-      state: "booting",
-      suspects: [],
-      metrics: [],
-      verdict: undefined,
-      awaited: new Set(),
-    };
-    this.#handles.add(handle);
-    const letGo = this.#attachState(handle.worker.channel);
-    handle.worker.onMessage((message) => {
-      this.#heard(handle, message);
+  #fork(place: number): Member {
+    const member = new Member(place, this.#keeper.fd);
+    this.#members.add(member);
+    const letGo = this.#attachState(member.worker.channel);
+    member.worker.onMessage((message) => {
+      this.#heard(member, message);
     });
-    handle.worker.onWatchdog((line) => {
-      this.#warned(handle, line);
+    member.worker.onWatchdog((line) => {
+      this.#warned(member, line);
     });
-    void handle.worker.ended.then((end) => {
+    void member.worker.ended.then((end) => {
       letGo();
-      this.#ended(handle, end);
+      this.#ended(member, end);
     });
-    return handle;
+    return member;
   }
 
   /** Answers how to let go of it. */
@@ -225,24 +172,24 @@ export class Supervisor {
   }
 
   /** Tells a worker what to serve; answers its URL once it listens. */
-  async #start(handle: Handle): Promise<Result<string, readonly Problem[]>> {
+  async #start(member: Member): Promise<Result<string, readonly Problem[]>> {
     const generation = this.#generation;
     if (generation === undefined) return fail([]);
-    handle.worker.tell({
+    member.tell({
       kind: "start",
       generation,
       hmac: this.#hmac,
       credentials: this.#credentials,
-      place: handle.place,
+      place: member.place,
       sharedState: "shared" in this.#state,
       quarantined: this.#strikes.quarantined(now()),
     });
-    const answer = await this.#next(handle, START_MS, ({ kind }) => kind === "ready" || kind === "failed");
+    const answer = await member.next(START_MS, ({ kind }) => kind === "ready" || kind === "failed");
     if (answer?.kind === "ready") {
-      handle.state = "serving";
+      member.state = "serving";
       return ok(answer.url);
     }
-    this.#end(handle, "unresponsive");
+    member.end("unresponsive");
     return fail(
       answer?.kind === "failed" ? answer.problems : [startProblem(generation.config, "workers/start", "A worker ended while it started.")],
     );
@@ -251,51 +198,50 @@ export class Supervisor {
   /** Puts a new worker in a place. */
   async #bring(place: number): Promise<boolean> {
     if (this.#closing) return false;
-    const handle = this.#fork(place);
+    const member = this.#fork(place);
     while (this.#reloading !== undefined) await Promise.allSettled([this.#reloading]);
-    const starting = this.#start(handle);
+    const starting = this.#start(member);
     this.#starting.add(starting);
     const started = await starting;
     this.#starting.delete(starting);
-    if (started.ok) this.#log.info({ worker: handle.worker.pid }, "a new worker serves");
+    if (started.ok) this.#log.info({ worker: member.pid }, "a new worker serves");
     this.#tellStanding();
     return started.ok;
   }
 
-  #heard(handle: Handle, message: ToSupervisor): void {
-    if (message.kind === "metrics") handle.metrics = message.metrics;
+  #heard(member: Member, message: ToSupervisor): void {
     if (message.kind === "scrape")
       void this.#scraped().then((text) => {
-        handle.worker.tell({ kind: "scraped", id: message.id, text });
+        member.tell({ kind: "scraped", id: message.id, text });
       });
-    for (const taker of handle.awaited) taker(message);
+    member.heard(message);
   }
 
   /** The watchdog of a worker spoke: one that stands still is ended once its replacement serves, so that somebody always accepts. */
-  #warned(handle: Handle, { kind, principals }: WatchdogLine): void {
-    handle.suspects = principals;
-    if (kind === "stalled" && this.#closing) return handle.worker.kill();
-    if (kind !== "stalled" || handle.state !== "serving") return;
-    handle.state = "stalled";
-    handle.verdict = "stalled";
-    this.#log.warn({ worker: handle.worker.pid }, "a worker stands still and is replaced");
+  #warned(member: Member, { kind, principals }: WatchdogLine): void {
+    member.suspects = principals;
+    if (kind === "stalled" && this.#closing) return member.worker.kill();
+    if (kind !== "stalled" || member.state !== "serving") return;
+    member.state = "stalled";
+    member.verdict = "stalled";
+    this.#log.warn({ worker: member.pid }, "a worker stands still and is replaced");
     // It says nothing any more: a reload that waited for it would keep its replacement waiting.
-    for (const leave of handle.awaited) leave(undefined);
-    void this.#bring(handle.place).then(() => {
-      handle.worker.kill();
+    member.silent();
+    void this.#bring(member.place).then(() => {
+      member.worker.kill();
     });
   }
 
-  #ended(handle: Handle, end: End): void {
-    const { place, worker, state } = handle;
-    handle.state = "ended";
-    this.#handles.delete(handle);
-    for (const leave of handle.awaited) leave(undefined);
+  #ended(member: Member, end: End): void {
+    const { place, worker, state } = member;
+    member.state = "ended";
+    this.#members.delete(member);
+    member.silent();
     if (this.#closing) return;
-    const reason = handle.verdict ?? (end.signal === "SIGKILL" ? "killed" : "crashed");
-    this.#totals.ended(reason, handle.metrics);
+    const reason = member.verdict ?? (end.signal === "SIGKILL" ? "killed" : "crashed");
+    this.#totals.ended(reason, member.metrics);
     this.#log.error({ worker: worker.pid, reason, code: end.code, signal: end.signal }, "a worker has ended");
-    this.#blame(handle.suspects);
+    this.#blame(member.suspects);
     // The place of one that stood still is taken already; before anything is served there is nothing to replace.
     if (state !== "stalled" && this.#generation !== undefined) this.#replace(place);
     this.#tellStanding();
@@ -322,53 +268,23 @@ export class Supervisor {
       { callers: principals.map(({ principal }) => readable(principal)), seconds },
       "a caller has ended two workers and is refused",
     );
-    for (const { worker } of this.#handles) worker.tell({ kind: "quarantine", principals });
-  }
-
-  #end(handle: Handle, verdict: DeathReason): void {
-    if (handle.state === "ended") return;
-    handle.verdict ??= verdict;
-    handle.worker.kill();
-  }
-
-  /** The next message that fits; undefined when the worker ends or does not say it in time. */
-  #next(handle: Handle, ms: number, fits: (message: ToSupervisor) => boolean): Promise<ToSupervisor | undefined> {
-    return new Promise((resolve) => {
-      const done = (message: ToSupervisor | undefined): void => {
-        clearTimeout(late);
-        handle.awaited.delete(taker);
-        resolve(message);
-      };
-      const taker = (message: ToSupervisor | undefined): void => {
-        if (message === undefined || fits(message)) done(message);
-      };
-      const late = setTimeout(() => {
-        done(undefined);
-      }, ms);
-      handle.awaited.add(taker);
-      if (handle.state === "ended") done(undefined);
-    });
+    for (const { worker } of this.#members) worker.tell({ kind: "quarantine", principals });
   }
 
   /** Undefined when that fails: what somebody asks about the workers must not end what they depend on. */
   async #scrape(): Promise<string | undefined> {
-    await Promise.all(
-      this.#serving().map((handle) => {
-        handle.worker.tell({ kind: "measure" });
-        return this.#next(handle, SCRAPE_MS, ({ kind }) => kind === "metrics");
-      }),
-    );
+    await Promise.all(this.#serving().map((member) => member.measure()));
     try {
       // Of all, also of one that stands still: what it counted is handed over only when it has ended.
-      return await this.#totals.text([...this.#handles].map(({ metrics }) => metrics));
+      return await this.#totals.text([...this.#members].map(({ metrics }) => metrics));
     } catch (fault) {
       this.#log.error({ fault: faultName(fault) }, "the metrics of the workers cannot be added up");
       return undefined;
     }
   }
 
-  #serving(): Handle[] {
-    return [...this.#handles].filter(({ state }) => state === "serving");
+  #serving(): Member[] {
+    return [...this.#members].filter(({ state }) => state === "serving");
   }
 
   #tellStanding(): void {
@@ -377,9 +293,4 @@ export class Supervisor {
     const standing = { serving: serving.length, wanted: this.#wanted, waitMs: this.#waitMs };
     for (const { worker } of serving) worker.tell({ kind: "standing", standing });
   }
-}
-
-/** A flow as a person reads it: those of anonymous callers are addresses behind a NUL. */
-function readable(flow: string): string {
-  return flow.startsWith("\u0000") ? `anonymous at ${flow.slice(1)}` : flow;
 }
