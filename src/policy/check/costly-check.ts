@@ -66,6 +66,9 @@ const BY_ANY_KEY: ReadonlySet<string> = new Set([
 /** A whole moment is one that no two messages share. */
 const HOLDERS: Readonly<Record<string, string>> = { now: "now.unix_ms" };
 
+/** What a flow has used of its limits: another figure after each call that counts. */
+const COUNTERS = /^flow(?:\.counters(?:\..*)?)?$/;
+
 /** One warning for each statement and what it reads, at its staged place. Sluice's own rules are left out. */
 export function costlyReads(plan: Plan, { places, unknown }: Analysis): Slip[] {
   if (unknown !== undefined)
@@ -103,6 +106,11 @@ function costlyRead({ keys, path }: Place, by: Statement, plan: Plan): Slip | un
   const another = HOLDERS[name] ?? name;
   if (Object.hasOwn(ALWAYS_ANOTHER, another))
     return slip(`This reads \`${path}\`, which no two messages share: every message is judged anew.`, ALWAYS_ANOTHER[another] ?? "");
+  if (COUNTERS.test(name))
+    return slip(
+      `This reads \`${path}\`, which changes with each call that a limit counts: such messages are judged anew.`,
+      "A `limit` rule refuses what is over its max by itself.",
+    );
   if (LARGE.has(name))
     return slip(
       `This reads all of \`${path.replace(/(?:\[_\])+$/, "")}\`: all of its text enters the engine, and hardly a decision can be used again.`,
