@@ -2,6 +2,8 @@
  * Which parts of the input a plan can read. Follows places of the input through variables, calls and returns, statement by statement;
  * what it cannot follow exactly is read whole there: a built-in's argument, a value that becomes part of another one, a comparison. Must
  * never leave out what is read: too much only costs time.
+ *
+ * Long because it is one walk: what each kind of statement does to the variables is sound only together with what the others do.
  */
 import type { Block, Operand, Plan, PlanFunction, Statement } from "../check/plan.ts";
 import { MAX_PLACES, Place } from "./place.ts";
