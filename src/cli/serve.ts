@@ -135,7 +135,10 @@ function reloadOnHangUp(
   return () => process.off("SIGHUP", onHangUp);
 }
 
-/** A new configuration with what stays as it was at the start: also for workers that come later. */
+/**
+ * A new configuration with what is fixed when the process starts, also for workers that come later: the socket, the audit file and the log
+ * are opened once.
+ */
 function withFixed({ listen, tls, audit, log, limits }: Config, next: Config): Config {
   return {
     ...next,
@@ -147,15 +150,12 @@ function withFixed({ listen, tls, audit, log, limits }: Config, next: Config): C
   };
 }
 
-/** Settings that are fixed when the process starts: the socket, the audit file and the log are opened once. */
+/** What of a new configuration does not take effect, by name: what `withFixed` keeps as it was. */
 function needRestart(started: Config, next: Config): string[] {
-  const fixed = ({ listen, tls, audit, log, limits }: Config): Record<string, unknown> => ({
-    listen,
-    tls,
-    "audit.file": audit.file,
-    log,
-    "limits.body_ms": limits.body_ms,
-  });
-  const [before, after] = [fixed(started), fixed(next)];
-  return Object.keys(before).filter((key) => !isDeepStrictEqual(before[key], after[key]));
+  const kept = withFixed(started, next);
+  const differ = <T extends object>(one: T, other: T): (keyof T & string)[] =>
+    (Object.keys(one) as (keyof T & string)[]).filter((key) => !isDeepStrictEqual(one[key], other[key]));
+  return differ(kept, next).flatMap((key) =>
+    key === "audit" || key === "limits" ? differ<object>(kept[key], next[key]).map((inner) => `${key}.${String(inner)}`) : [key],
+  );
 }
