@@ -162,7 +162,7 @@ void sluice.ended.then(() => {
 });
 
 const beganMs = ledger.now();
-const injector = new Injector({ ledger, stage, sluice, files, keys: { hasty, many, stalling: [first, second] }, note: () => {} });
+const injector = new Injector({ ledger, stage, sluice, files, keys: { hasty, many, stalling: [first, second] } });
 process.once("exit", () => {
   injector.release();
 });

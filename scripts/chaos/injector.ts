@@ -24,7 +24,6 @@ export interface InjectorParts {
   readonly files: Files;
   /** For those who hang up; for those who flood; for the two who stall. */
   readonly keys: { readonly hasty: Key; readonly many: Key; readonly stalling: readonly [Key, Key] };
-  readonly note: (text: string) => void;
 }
 
 const RELOAD_MS = 30_000;
@@ -156,10 +155,9 @@ export class Injector {
   }
 
   async #during(fault: string, work: () => Promise<void>): Promise<void> {
-    const { ledger, note } = this.#parts;
+    const { ledger } = this.#parts;
     const entry: Entry = { fault, startMs: ledger.now(), endMs: Number.POSITIVE_INFINITY };
     this.diary.push(entry);
-    note(fault);
     try {
       await work();
     } finally {
