@@ -72,7 +72,7 @@ export interface Target {
 }
 
 const MIB = 1 << 20;
-const WARM_SECONDS = 12;
+const WARM_SECONDS = 15;
 const REST_MS = 500;
 
 export async function compare(row: Row, parts: Parts): Promise<RowResult> {

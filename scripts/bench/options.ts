@@ -68,7 +68,7 @@ export function readOptions(args: readonly string[]): Options | "help" | Error {
       scenarios: wanted.map(scenarioNamed),
       seconds: positive("--seconds", values.seconds) ?? (values.quick ? 0.3 : 2),
       rounds: Math.ceil(positive("--rounds", values.rounds) ?? (values.quick ? 1 : 5)),
-      warmCalls: values.quick ? 1 : 5000,
+      warmCalls: values.quick ? 1 : 30_000,
       profile: values.profile,
       json: values.json,
       svg: values.svg,
