@@ -40,6 +40,8 @@ interface Judged {
   readonly decision: Decision;
   /** Of the engine's answer, in code units of its JSON text. */
   readonly size: number;
+  /** Whether it is the same at any moment, for any target and principal. */
+  readonly lasting: boolean;
 }
 
 /** What a server's configuration adds to a decision. */
@@ -50,6 +52,8 @@ interface Standing {
   readonly number: number;
 }
 
+type DecideNow = (input: InputText, context: DecideContext, answers?: DecisionMemo) => Judged;
+
 /** Judges each input anew. */
 export function decideAnew(parts: DeciderParts): Decider {
   const decideNow = createDecider(parts, standings(parts));
@@ -59,11 +63,13 @@ export function decideAnew(parts: DeciderParts): Decider {
 /**
  * Judges what was judged before from memory. A decision depends on its input; on the server, for its packs and its mode; on the phase; and where
  * a waiver could lift one of its rules on the moment, the target and the principal: such a decision is made anew each time.
+ * An input that is new mostly has an answer that is not: then the engine is asked, and its answer's decision comes from memory.
  */
-export function decideWithMemo(parts: DeciderParts, counts: MemoCounts, memo = new DecisionMemo()): Decider {
+export function decideWithMemo(parts: DeciderParts, counts: MemoCounts): Decider {
   const servers = standings(parts);
   const decideNow = createDecider(parts, servers);
-  const waivable = new Set(parts.waivers.map(({ id }) => id));
+  const memo = new DecisionMemo(MEMO_BYTES);
+  const answers = new DecisionMemo(ANSWERS_BYTES);
   return (input, context) => {
     const standing = servers.get(context.serverName);
     if (typeof input !== "string" || standing === undefined || input.length > LONGEST_KEY - PREFIX_ROOM) {
@@ -78,12 +84,14 @@ export function decideWithMemo(parts: DeciderParts, counts: MemoCounts, memo = n
       return known;
     }
     counts.miss += 1;
-    const { decision, size } = decideNow(input, context);
-    if (waivable.size === 0 || !meetsWaiver(decision, waivable)) memo.add(key, decision, size);
+    const { decision, size, lasting } = decideNow(input, context, answers);
+    if (lasting) memo.add(key, decision, size);
     return decision;
   };
 }
 
+const MEMO_BYTES = 15 * 1024 * 1024;
+const ANSWERS_BYTES = 1024 * 1024;
 const PREFIX_ROOM = 32;
 
 /** Whether a waiver was applied, or would be at another moment, for another target or principal. */
@@ -107,14 +115,21 @@ function standings({ config, about }: DeciderParts): ReadonlyMap<string, Standin
 function createDecider(
   { config, engine, revision, about, modes, waivers }: DeciderParts,
   servers: ReadonlyMap<string, Standing>,
-): (input: InputText, context: DecideContext) => Judged {
+): DecideNow {
   const nowhere: Standing = { packsOff: new Set(), observe: config.policy.mode === "observe", number: -1 };
-  return (input, { serverName, phase, now, target, principal }) => {
+  const waivable = new Set(waivers.map(({ id }) => id));
+  return (input, { serverName, phase, now, target, principal }, answers) => {
     const standing = servers.get(serverName) ?? (phase === "probe" ? nowhere : undefined);
     if (standing === undefined) return failed("the server is not known to the policy", revision);
-    const { packsOff, observe } = standing;
+    const { packsOff, observe, number } = standing;
     try {
-      const { nonce, answer, size } = engine.evaluate(input);
+      const evaluation = engine.evaluate(input);
+      const { nonce, text } = evaluation;
+      const size = text.length;
+      // With the nonce that the answer has to echo: what an instance says counts for that instance.
+      const key = answers === undefined ? "" : `${number} ${phase} ${nonce} ${text}`;
+      const known = answers?.get(key);
+      if (known !== undefined) return { decision: known, size, lasting: true };
       const facts = {
         serverName,
         phase,
@@ -130,7 +145,10 @@ function createDecider(
         principal,
         checkPath,
       };
-      return { decision: decide(answer, facts), size };
+      const decision = decide(engine.read(evaluation), facts);
+      const lasting = waivable.size === 0 || !meetsWaiver(decision, waivable);
+      if (lasting) answers?.add(key, decision, size);
+      return { decision, size, lasting };
     } catch (error) {
       return failed(describe(error), revision);
     }
@@ -138,5 +156,5 @@ function createDecider(
 }
 
 function failed(detail: string, revision: string): Judged {
-  return { decision: errorDecision("ERR_POLICY_FAULT", detail, revision), size: 0 };
+  return { decision: errorDecision("ERR_POLICY_FAULT", detail, revision), size: 0, lasting: false };
 }

@@ -23,11 +23,10 @@ export interface EngineOptions {
 }
 
 export interface Evaluation {
+  /** Of the instance that made it. */
   readonly nonce: string;
-  /** Undefined when the entry point had no value. */
-  readonly answer: unknown;
-  /** Of the answer as JSON text, in UTF-16 code units. */
-  readonly size: number;
+  /** The result set, as JSON text. */
+  readonly text: string;
 }
 
 interface Instance {
@@ -83,11 +82,20 @@ export class Engine {
       if (!startsRight(input)) throw new TypeError("the policy input must be the rest of a JSON object");
       const text = evaluate(loaded, head, input, loaded.entrypoints[entrypoint] ?? -1);
       if (loaded.mem.buffer.byteLength > this.#restBytes + RECYCLE_BYTES) this.#instance = undefined;
+      return { nonce, text };
+    } catch (error) {
+      this.#instance = undefined;
+      throw error;
+    }
+  }
+
+  /** The value in an evaluation; undefined when the entry point had none. Throws for garbage, after discarding the instance. */
+  read({ text }: Evaluation): unknown {
+    try {
       const answers: unknown = JSON.parse(text);
       if (!Array.isArray(answers) || answers.length > 1) throw new TypeError("the engine's answer is not a result set");
       const first: unknown = answers[0];
-      const answer = typeof first === "object" && first !== null && "result" in first ? first.result : undefined;
-      return { nonce, answer, size: text.length };
+      return typeof first === "object" && first !== null && "result" in first ? first.result : undefined;
     } catch (error) {
       this.#instance = undefined;
       throw error;

@@ -37,7 +37,7 @@ export function findFaults(judge: Decider, serverName: string, withoutData: Resu
 /** What the bundle says of itself. */
 export function readAbout(engine: Engine): About | undefined {
   try {
-    const { answer } = engine.evaluate(inputText({}), ABOUT);
+    const answer = engine.read(engine.evaluate(inputText({}), ABOUT));
     if (!isTree(answer) || answer["contract"] !== "v1") return undefined;
     const { packs, packages, titles, settings, servers } = answer;
     if (!isNames(packs) || !isNames(packages) || !isTexts(titles) || typeof settings !== "string" || !isTexts(servers)) return undefined;
@@ -50,7 +50,7 @@ export function readAbout(engine: Engine): About | undefined {
 
 function answersWithoutData(engine: Engine, serverName: string): boolean {
   try {
-    return engine.evaluate(inputText(plainMessage(serverName, "request"))).answer !== undefined;
+    return engine.read(engine.evaluate(inputText(plainMessage(serverName, "request")))) !== undefined;
   } catch {
     // Failing without data is as good as having no answer.
     return false;

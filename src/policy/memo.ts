@@ -1,7 +1,7 @@
 /**
- * Remembers decisions by the exact text that they were made from. A compiled policy is a pure function of its input, so the same text gives
- * the same decision; a memo belongs to one loaded policy and goes with it. Keys hold what policies read of traffic: in memory only, never
- * logged. Must not remember an error, and must not decide what else a decision depends on: that is in the key.
+ * Remembers decisions by the exact text that they were made from: the engine's input, or its answer. A compiled policy is a pure function of
+ * its input, so the same text gives the same decision; a memo belongs to one loaded policy and goes with it. Keys hold what policies read of
+ * traffic: in memory only, never logged. Must not remember an error, and must not decide what else a decision depends on: that is in the key.
  */
 import { deepFreeze } from "../config/freeze.ts";
 import type { Decision } from "./decision.ts";
@@ -14,7 +14,6 @@ export interface MemoCounts {
   skipped: number;
 }
 
-export const MEMO_BYTES = 16 * 1024 * 1024;
 /** Longer inputs (UTF-16 code units) hold traffic and hardly ever come again. */
 export const LONGEST_KEY = 2_048;
 /** Decisions out of longer answers are not kept either. */
@@ -25,7 +24,7 @@ const DECISION_BYTES = 8;
 export class DecisionMemo {
   readonly #decisions: Generations<Decision>;
 
-  constructor(bytes = MEMO_BYTES) {
+  constructor(bytes: number) {
     this.#decisions = new Generations(bytes);
   }
 

@@ -47,7 +47,7 @@ async function evaluateCases(): Promise<{ evaluated: readonly Evaluated[]; topdo
     evaluated.push({
       name: current,
       input: JSON.parse(`{"nonce":${JSON.stringify(result.nonce)}${input.toString()}`),
-      answer: result.answer,
+      answer: this.read(result),
     });
     return result;
   };

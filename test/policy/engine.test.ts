@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readBundle } from "../../src/policy/build/bundle-file.ts";
 import { describe as describeFault, Engine, requiredBuiltins } from "../../src/policy/engine.ts";
-import { inputText } from "../../src/policy/input-text.ts";
+import { inputText, type InputText } from "../../src/policy/input-text.ts";
 import { findOpa, runOpa } from "../../src/policy/build/opa.ts";
 import { packageRoot } from "../../src/policy/sources/shipped.ts";
 import type { Tree } from "../../src/policy/tree.ts";
@@ -75,6 +75,12 @@ function createEngine(data: Tree = { firewall: { revision: "r" } }, memory = MEM
   return { engine: engine.value, nonces };
 }
 
+/** What the engine answers, read. */
+function judge(engine: Engine, input: InputText): { nonce: string; answer: unknown } {
+  const evaluation = engine.evaluate(input);
+  return { nonce: evaluation.nonce, answer: engine.read(evaluation) };
+}
+
 const plain = inputText({ text: "abc", list: ["x"] });
 const clash = inputText({ text: "abc", list: [], clash: true });
 
@@ -92,7 +98,7 @@ describe("the policy engine", () => {
   it("gives the input the nonce of its instance, and keeps the instance while nothing goes wrong", () => {
     const { engine, nonces } = createEngine();
     for (let round = 0; round < 5; round++)
-      expect(engine.evaluate(plain)).toMatchObject({ nonce: "nonce-1", answer: { nonce: "nonce-1", size: 3 } });
+      expect(judge(engine, plain)).toMatchObject({ nonce: "nonce-1", answer: { nonce: "nonce-1", size: 3 } });
     expect(nonces).toHaveLength(1);
   });
 
@@ -100,7 +106,7 @@ describe("the policy engine", () => {
     const { engine, nonces } = createEngine();
     engine.evaluate(plain);
     expect(faultOf(() => engine.evaluate(clash))).toMatch(/stopped \(conflict at main\.rego:\d+\)/);
-    expect(engine.evaluate(plain)).toMatchObject({ nonce: "nonce-2", answer: { nonce: "nonce-2", revision: "r" } });
+    expect(judge(engine, plain)).toMatchObject({ nonce: "nonce-2", answer: { nonce: "nonce-2", revision: "r" } });
     expect(nonces).toHaveLength(2);
   });
 
@@ -109,14 +115,14 @@ describe("the policy engine", () => {
     for (let round = 0; round < 2_000; round++) {
       expect(faultOf(() => engine.evaluate(clash))).toMatch(/stopped \(conflict at main\.rego:\d+\)/);
     }
-    expect(engine.evaluate(plain)).toMatchObject({ answer: { size: 3 } });
+    expect(judge(engine, plain)).toMatchObject({ answer: { size: 3 } });
   });
 
   it("stops an evaluation that needs more memory than it may have, and goes on", () => {
     const { engine } = createEngine();
     const list = Array.from({ length: 400 }, (_, at) => `item ${at} ${"x".repeat(500)}`);
     expect(faultOf(() => engine.evaluate(inputText({ text: "abc", list })))).toBe("the engine stopped (out of memory)");
-    expect(engine.evaluate(plain)).toMatchObject({ answer: { size: 3 } });
+    expect(judge(engine, plain)).toMatchObject({ answer: { size: 3 } });
   });
 
   it("replaces an instance whose memory has grown", () => {
@@ -129,26 +135,26 @@ describe("the policy engine", () => {
   it("sizes the cap from the data, so that large data does not eat the room for evaluation", () => {
     const entries = Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`key ${at}`, { n: at }]));
     const { engine } = createEngine({ firewall: { revision: "r" }, entries });
-    expect(engine.evaluate(plain)).toMatchObject({ answer: { revision: "r" } });
+    expect(judge(engine, plain)).toMatchObject({ answer: { revision: "r" } });
   });
 
   it("has no answer without its data", () => {
-    expect(createEngine({}).engine.evaluate(plain).answer).toBeUndefined();
+    expect(judge(createEngine({}).engine, plain).answer).toBeUndefined();
   });
 
   it("takes bytes for the same input as text, also where neither is ASCII", () => {
     const { engine } = createEngine();
     for (const text of ["abc", "äß€😀", `ä${"x".repeat(100_000)}`]) {
       const input = inputText({ text, list: [] });
-      expect(engine.evaluate(input)).toMatchObject({ answer: { size: Array.from(text).length } });
-      expect(engine.evaluate(Buffer.from(input))).toMatchObject({ answer: { size: Array.from(text).length } });
+      expect(judge(engine, input)).toMatchObject({ answer: { size: Array.from(text).length } });
+      expect(judge(engine, Buffer.from(input))).toMatchObject({ answer: { size: Array.from(text).length } });
     }
   });
 
   it("reads the whole answer after its memory has grown", () => {
     const { engine } = createEngine(undefined, 64 * 1024 * 1024);
     const list = Array.from({ length: 60 }, (_, at) => `${at} ${"x".repeat(500)}`);
-    expect(engine.evaluate(inputText({ text: "", list }))).toMatchObject({ answer: { grown: 3_600, revision: "r" } });
+    expect(judge(engine, inputText({ text: "", list }))).toMatchObject({ answer: { grown: 3_600, revision: "r" } });
   });
 
   it.each([
@@ -161,11 +167,11 @@ describe("the policy engine", () => {
   ])("refuses %s as input", (_name, input) => {
     const { engine } = createEngine();
     expect(() => engine.evaluate(input as unknown as string)).toThrow(TypeError);
-    expect(engine.evaluate(plain)).toMatchObject({ answer: { size: 3 } });
+    expect(judge(engine, plain)).toMatchObject({ answer: { size: 3 } });
   });
 
   it("has no answer to text that is not JSON", () => {
-    expect(createEngine().engine.evaluate(",nonsense").answer).toBeUndefined();
+    expect(judge(createEngine().engine, ",nonsense").answer).toBeUndefined();
   });
 
   it("refuses a module that needs built-ins which do not exist here", async () => {
