@@ -1,4 +1,5 @@
 # Categories of data: what may go to a server of which trust, in anything that a client sends.
+# Most messages hold no finding at all: hence what the rules ask first.
 package policies.egress
 
 # METADATA
@@ -10,6 +11,7 @@ package policies.egress
 #   severity: high
 deny contains {"id": "egress/category", "msg": $"Data of these categories may not go to this server: {sort(categories)}."} if {
 	input.direction == "client_to_server"
+	input.findings != []
 	categories := {finding.category | some finding in input.findings; not may_go(finding)}
 	count(categories) > 0
 }
@@ -36,6 +38,7 @@ deny contains {"id": "egress/too_many_findings"} if {
 #   severity: medium
 redact contains {"id": "egress/category_redacted", "findings": found, "with": "replace"} if {
 	input.direction == "client_to_server"
+	input.findings != []
 	found := {finding.n |
 		some finding in input.findings
 		not echoed(finding)
@@ -46,15 +49,21 @@ redact contains {"id": "egress/category_redacted", "findings": found, "with": "r
 
 category_modes := settings.categories[input.server.trust]
 
-may_go(finding) if category_modes[finding.category] in {"allow", "redact"}
+may_go(finding) if {
+	lets_go(category_modes[finding.category])
+} else if echoed(finding)
 
-may_go(finding) if echoed(finding)
+lets_go("allow")
+lets_go("redact")
 
 # Servers sign their opaque state and cursors, often as a JWT; the client hands them back unread, and they must not be altered.
 echoed(finding) if {
 	finding.kind == "jwt"
-	finding.path in {"/params/cursor", "/params/requestState"}
+	holds_state(finding.path)
 }
+
+holds_state("/params/cursor")
+holds_state("/params/requestState")
 
 any_category if {
 	every mode in category_modes {

@@ -1,4 +1,5 @@
 # Hosts: which names and addresses a client may hand to a server, in requests, notifications and answers.
+# Most messages hold no URL at all: hence what the rules ask first.
 
 # METADATA
 # title: Egress
@@ -17,6 +18,7 @@ package policies.egress
 # custom:
 #   severity: high
 deny contains {"id": "egress/blocked_host"} if {
+	input.urls != []
 	some host in hosts
 	not unblocked(host)
 }
@@ -29,8 +31,9 @@ deny contains {"id": "egress/blocked_host"} if {
 # custom:
 #   severity: high
 deny contains {"id": "egress/private_host"} if {
-	not private_allowed
+	input.urls != []
 	some host in hosts
+	not private_allowed
 	not public(host)
 	not named_as_allowed(host)
 }
@@ -43,6 +46,7 @@ deny contains {"id": "egress/private_host"} if {
 # custom:
 #   severity: critical
 deny contains {"id": "egress/metadata_service"} if {
+	input.urls != []
 	some host in hosts
 	serves_metadata(host)
 	not metadata_allowed
@@ -56,6 +60,7 @@ deny contains {"id": "egress/metadata_service"} if {
 # custom:
 #   severity: high
 deny contains {"id": "egress/host_not_allowed"} if {
+	input.urls != []
 	some host in hosts
 	not host_allowed(host)
 }
@@ -115,15 +120,19 @@ names_no_host(url) if {
 	url.host != "localhost"
 }
 
-# Also as a part of a scheme: `git+ssh`, `mongodb+srv`.
+# Also as a part of a scheme: `git+ssh`, `mongodb+srv`. The set is made when a URL is not the usual one.
 network_scheme(scheme) if {
+	scheme == "https"
+} else if {
 	some part in split(scheme, "+")
-	part in {
-		"afp", "amqp", "amqps", "cifs", "clickhouse", "dav", "davs", "dict", "ftp", "ftps", "git", "gopher", "http", "https", "imap", "imaps",
-		"irc", "ircs", "kafka", "ldap", "ldaps", "memcached", "mongodb", "mqtt", "mqtts", "mssql", "mysql", "nats", "nfs", "oracle", "pop3",
-		"postgres", "postgresql", "redis", "rediss", "rsync", "rtmp", "rtsp", "scp", "sftp", "sip", "smb", "smtp", "smtps", "socks", "socks4",
-		"socks5", "sqlserver", "ssh", "svn", "tcp", "telnet", "tftp", "tls", "udp", "vnc", "ws", "wss",
-	}
+	part in network_schemes
+}
+
+network_schemes := {
+	"afp", "amqp", "amqps", "cifs", "clickhouse", "dav", "davs", "dict", "ftp", "ftps", "git", "gopher", "http", "https", "imap", "imaps",
+	"irc", "ircs", "kafka", "ldap", "ldaps", "memcached", "mongodb", "mqtt", "mqtts", "mssql", "mysql", "nats", "nfs", "oracle", "pop3",
+	"postgres", "postgresql", "redis", "rediss", "rsync", "rtmp", "rtsp", "scp", "sftp", "sip", "smb", "smtp", "smtps", "socks", "socks4",
+	"socks5", "sqlserver", "ssh", "svn", "tcp", "telnet", "tftp", "tls", "udp", "vnc", "ws", "wss",
 }
 
 resource_name(path) if path in {"/params/ref/uri", "/params/uri"}
@@ -158,6 +167,8 @@ covers(pattern, host) if {
 	startswith(pattern, "*.")
 	endswith(host, trim_prefix(pattern, "*"))
 }
+
+default private_allowed := false
 
 private_allowed if settings.private_networks[input.server.trust] == "allow"
 
@@ -201,6 +212,8 @@ serves_metadata(host) if {
 }
 
 metadata_words := ["6464:64c8", "a9fe:a9fe", "a9fe:aa02", "a9fe:aa17", "c000:c0"]
+
+default metadata_allowed := false
 
 metadata_allowed if settings.metadata_services == "allow"
 

@@ -1,5 +1,5 @@
 # Personal data: what becomes of each kind, by direction, by trust in the server, and apart in list entries. The settings are a
-# table; this file only looks things up in it.
+# table; this file only looks things up in it. Most messages hold no finding at all: hence what the rules ask first.
 
 # METADATA
 # title: Personal data
@@ -18,6 +18,7 @@ package policies.pii
 # custom:
 #   severity: high
 deny contains {"id": "pii/denied", "msg": $"Personal data of these kinds may not pass: {sort(kinds)}."} if {
+	input.findings != []
 	kinds := {kind | some kind, _ in in_text; not handled_in_text(kind)} | {kind | some kind, _ in in_entries; not handled_in_entry(kind)}
 	count(kinds) > 0
 }
@@ -51,6 +52,7 @@ deny contains {"id": "pii/no_settings"} if not settings
 # custom:
 #   severity: medium
 redact contains {"id": "pii/redacted", "findings": found, "with": operator} if {
+	input.findings != []
 	some operator, found in redacted
 }
 
@@ -101,27 +103,25 @@ mode_of(kind, table) := object.get(table, kind, table.other)
 operator_for(kind) := object.get(settings.redact_with, kind, settings.redact_with.other)
 
 # Secrets are the pack secrets' business.
-untouched(finding) if finding.category == "secret"
-
-untouched(finding) if finding.path in tying_members
-
-untouched(finding) if finding.score < least_scores[finding.kind]
+untouched(finding) if {
+	finding.category == "secret"
+} else if {
+	ties_messages(finding.path)
+} else if finding.score < least_scores[finding.kind]
 
 least_scores[kind] := object.get(settings.min_score, kind, settings.min_score.other) if {
 	some kind in {finding.kind | some finding in input.findings}
 }
 
 # The members that tie messages together are the sender's own, and cannot be altered.
-tying_members := {
-	"/id",
-	"/params/_meta/progressToken",
-	"/params/cursor",
-	"/params/progressToken",
-	"/params/requestId",
-	"/params/requestState",
-	"/result/nextCursor",
-	"/result/requestState",
-}
+ties_messages("/id")
+ties_messages("/params/_meta/progressToken")
+ties_messages("/params/cursor")
+ties_messages("/params/progressToken")
+ties_messages("/params/requestId")
+ties_messages("/params/requestState")
+ties_messages("/result/nextCursor")
+ties_messages("/result/requestState")
 
 modes := settings[input.direction][input.server.trust]
 

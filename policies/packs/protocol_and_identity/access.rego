@@ -19,6 +19,7 @@ known_principal if {
 	applies(entry)
 }
 
+# Here and below `else` only spares what follows: the usual case comes first.
 # Every condition that the entry names must hold, and it must name one: an entry without conditions applies to nobody.
 applies(entry) if {
 	conditional(entry)
@@ -27,28 +28,28 @@ applies(entry) if {
 	scopes_fit(entry)
 }
 
-conditional(entry) if entry.principals
+conditional(entry) if {
+	entry.principals
+} else if {
+	entry.groups
+} else if count(entry.scopes) > 0
 
-conditional(entry) if entry.groups
-
-conditional(entry) if count(entry.scopes) > 0
-
-principal_fits(entry) if not entry.principals
-
-principal_fits(entry) if "*" in entry.principals
-
-principal_fits(entry) if input.principal.id in entry.principals
-
-group_fits(entry) if not entry.groups
+principal_fits(entry) if {
+	"*" in entry.principals
+} else if {
+	input.principal.id in entry.principals
+} else if not entry.principals
 
 group_fits(entry) if {
+	not entry.groups
+} else if {
 	some group in input.principal.groups
 	group in entry.groups
 }
 
-scopes_fit(entry) if not entry.scopes
-
 scopes_fit(entry) if {
+	not entry.scopes
+} else if {
 	every scope in entry.scopes {
 		scope in input.principal.scopes
 	}

@@ -1,7 +1,7 @@
 # Denials that hold whatever another policy grants. Names are compared without case, because some servers do so; a name or URI that could
 # be another one in disguise is denied wherever a list restricts its kind.
 # No argument of a negated helper may be undefined (OPA evaluates arguments before the negation, and the rule would be silent): hence
-# helpers that read the settings themselves.
+# helpers that read the settings, and the target's name, themselves.
 package policies.protocol_and_identity
 
 # METADATA
@@ -12,8 +12,9 @@ package policies.protocol_and_identity
 # custom:
 #   severity: medium
 deny contains {"id": "protocol_and_identity/denied_tool"} if {
-	input.target.kind == "tool"
-	not clear_tool
+	target := input.target
+	target.kind == "tool"
+	not clear_tool(target)
 }
 
 # METADATA
@@ -24,8 +25,9 @@ deny contains {"id": "protocol_and_identity/denied_tool"} if {
 # custom:
 #   severity: medium
 deny contains {"id": "protocol_and_identity/denied_prompt"} if {
-	input.target.kind == "prompt"
-	not clear_prompt
+	target := input.target
+	target.kind == "prompt"
+	not clear_prompt(target)
 }
 
 # METADATA
@@ -36,7 +38,7 @@ deny contains {"id": "protocol_and_identity/denied_prompt"} if {
 # custom:
 #   severity: medium
 deny contains {"id": "protocol_and_identity/denied_resource"} if {
-	some uri in (named_uris | returned_uris)
+	some [_, uri] in uris
 	not clear_resource(uri)
 }
 
@@ -48,9 +50,10 @@ deny contains {"id": "protocol_and_identity/denied_resource"} if {
 # custom:
 #   severity: medium
 deny contains {"id": "protocol_and_identity/ambiguous_name"} if {
-	input.target.kind in {"prompt", "tool"}
-	not names_unrestricted
-	not plain_target
+	target := input.target
+	has_name(target.kind)
+	not names_unrestricted(target.kind)
+	not plain_target(target)
 }
 
 # METADATA
@@ -61,8 +64,8 @@ deny contains {"id": "protocol_and_identity/ambiguous_name"} if {
 # custom:
 #   severity: medium
 deny contains {"id": "protocol_and_identity/ambiguous_uri"} if {
+	some ["named", uri] in uris
 	not resources_unrestricted
-	some uri in named_uris
 	not has_one_name(uri)
 }
 
@@ -75,9 +78,9 @@ deny contains {"id": "protocol_and_identity/ambiguous_uri"} if {
 #   severity: critical
 deny contains {"id": "protocol_and_identity/no_settings"} if not settings
 
-clear_tool if clear_of(settings.deny_tools, input.target.name)
+clear_tool(target) if clear_of(settings.deny_tools, target.name)
 
-clear_prompt if clear_of(settings.deny_prompts, input.target.name)
+clear_prompt(target) if clear_of(settings.deny_prompts, target.name)
 
 clear_of(patterns, name) if {
 	folded := lower(name)
@@ -104,30 +107,30 @@ clear_resource(uri) if {
 	}
 }
 
-plain_target if plain_name(input.target.name)
+has_name("prompt")
+has_name("tool")
 
-names_unrestricted if {
-	input.target.kind == "tool"
-	count(settings.deny_tools) == 0
-}
+plain_target(target) if plain_name(target.name)
 
-names_unrestricted if {
-	input.target.kind == "prompt"
-	count(settings.deny_prompts) == 0
-}
+names_unrestricted("tool") if count(settings.deny_tools) == 0
+
+names_unrestricted("prompt") if count(settings.deny_prompts) == 0
+
+default resources_unrestricted := false
 
 resources_unrestricted if count(settings.deny_resources) == 0
 
+# Every URI with how it is there: named by the message, or returned in it.
 # `input.target` is also that of a subscription and of a completion.
-named_uris contains input.target.uri if input.target.kind in {"resource", "template"}
+uris contains ["named", input.target.uri] if has_uri(input.target.kind)
 
-named_uris contains input.mcp.params.uri if input.mcp.method == "notifications/resources/updated"
+uris contains ["named", input.mcp.params.uri] if input.mcp.method == "notifications/resources/updated"
 
-named_uris contains uri if some uri in listened_uris
+uris contains ["named", uri] if some uri in input.mcp.params.notifications.resourceSubscriptions
 
 # Reading a folder may return what is in it; tools and prompts embed resources.
-returned_uris contains content.uri if some content in input.mcp.result.contents
+uris contains ["returned", content.uri] if some content in input.mcp.result.contents
 
-returned_uris contains content.resource.uri if some content in input.mcp.result.content
+uris contains ["returned", content.resource.uri] if some content in input.mcp.result.content
 
-returned_uris contains message.content.resource.uri if some message in input.mcp.result.messages
+uris contains ["returned", message.content.resource.uri] if some message in input.mcp.result.messages

@@ -116,6 +116,29 @@ test_denies_a_result_that_holds_a_denied_resource[name] if {
 		with data.server_settings as with_methods({"deny_resources": ["file:///secret/*"]})
 }
 
+test_denies_a_uri_that_is_no_text_though_nothing_is_restricted[name] if {
+	some name, sent in {
+		"named": read(1),
+		"listened to": message("request", "client_to_server", {"params": {"notifications": {"resourceSubscriptions": ["file:///a", null]}}}),
+		"changed": message("notification", "server_to_client", {"method": "notifications/resources/updated", "params": {"uri": false}}),
+		"returned": returns({"contents": [{"uri": "file:///a"}, {"uri": {}}]}),
+		"embedded": returns({"content": [{"resource": {"uri": []}}]}),
+	}
+	ids(pack.deny) == {"protocol_and_identity/denied_resource"} with input as sent with data.server_settings as with_methods({})
+}
+
+# Only what the message itself names must be written in one way: also where the same is returned.
+test_denies_an_odd_spelling_only_of_what_is_named[name] if {
+	some name, [sent, expected] in {
+		"returned": [returns({"contents": [{"uri": "file:///a//b"}]}), set()],
+		"both": [
+			object.union(returns({"contents": [{"uri": "file:///a//b"}]}), {"target": {"kind": "resource", "uri": "file:///a//b"}}),
+			{"protocol_and_identity/ambiguous_uri"},
+		],
+	}
+	ids(pack.deny) == expected with input as sent with data.server_settings as with_methods({"deny_resources": ["notes://x"]})
+}
+
 test_allows_a_result_without_denied_resources[name] if {
 	some name, result in {
 		"other": {"contents": [{"uri": "file:///a b", "text": "x"}], "content": [{"type": "text", "text": "file:///secret/a"}]},

@@ -11,21 +11,7 @@ package policies.protocol_and_identity
 allow contains {"id": "protocol_and_identity/plumbing_request"} if {
 	input.phase == "request"
 	input.direction == "client_to_server"
-	input.mcp.method in {
-		"initialize",
-		"logging/setLevel",
-		"ping",
-		"prompts/list",
-		"resources/list",
-		"resources/templates/list",
-		"server/discover",
-		"tasks/cancel",
-		"tasks/get",
-		"tasks/list",
-		"tasks/result",
-		"tasks/update",
-		"tools/list",
-	}
+	plumbing_request(input.mcp.method)
 	known_principal
 }
 
@@ -53,13 +39,7 @@ allow contains {"id": "protocol_and_identity/server_ping"} if {
 allow contains {"id": "protocol_and_identity/client_notification"} if {
 	input.phase == "notification"
 	input.direction == "client_to_server"
-	input.mcp.method in {
-		"notifications/cancelled",
-		"notifications/initialized",
-		"notifications/progress",
-		"notifications/roots/list_changed",
-		"notifications/tasks/status",
-	}
+	client_notification(input.mcp.method)
 	known_principal
 }
 
@@ -73,16 +53,37 @@ allow contains {"id": "protocol_and_identity/client_notification"} if {
 allow contains {"id": "protocol_and_identity/server_notification"} if {
 	input.phase == "notification"
 	input.direction == "server_to_client"
-	input.mcp.method in {
-		"notifications/cancelled",
-		"notifications/message",
-		"notifications/progress",
-		"notifications/prompts/list_changed",
-		"notifications/resources/list_changed",
-		"notifications/subscriptions/acknowledged",
-		"notifications/tasks",
-		"notifications/tasks/status",
-		"notifications/tools/list_changed",
-	}
+	server_notification(input.mcp.method)
 	known_principal
 }
+
+# A clause for each method: a set would be made anew, and each of its members hashed, for every message.
+plumbing_request("initialize")
+plumbing_request("logging/setLevel")
+plumbing_request("ping")
+plumbing_request("prompts/list")
+plumbing_request("resources/list")
+plumbing_request("resources/templates/list")
+plumbing_request("server/discover")
+plumbing_request("tasks/cancel")
+plumbing_request("tasks/get")
+plumbing_request("tasks/list")
+plumbing_request("tasks/result")
+plumbing_request("tasks/update")
+plumbing_request("tools/list")
+
+client_notification("notifications/cancelled")
+client_notification("notifications/initialized")
+client_notification("notifications/progress")
+client_notification("notifications/roots/list_changed")
+client_notification("notifications/tasks/status")
+
+server_notification("notifications/cancelled")
+server_notification("notifications/message")
+server_notification("notifications/progress")
+server_notification("notifications/prompts/list_changed")
+server_notification("notifications/resources/list_changed")
+server_notification("notifications/subscriptions/acknowledged")
+server_notification("notifications/tasks")
+server_notification("notifications/tasks/status")
+server_notification("notifications/tools/list_changed")

@@ -108,7 +108,9 @@ default_port(text) if {
 without_query(uri) := split(uri, "?")[0]
 
 # Lower case, and decoded what means the same either way to most servers.
-folded_uri(uri) := strings.replace_n(
+folded_uri(uri) := lower(uri) if {
+	not contains(uri, "%")
+} else := strings.replace_n(
 	{
 		"%21": "!", "%24": "$", "%26": "&", "%27": "'", "%28": "(", "%29": ")", "%2a": "*", "%2b": "+", "%2c": ",",
 		"%3a": ":", "%3b": ";", "%3d": "=", "%40": "@",

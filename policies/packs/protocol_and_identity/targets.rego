@@ -11,7 +11,7 @@ package policies.protocol_and_identity
 #   severity: info
 allow contains {"id": "protocol_and_identity/tool"} if {
 	input.target.kind == "tool"
-	uses_target
+	uses_target(input.phase)
 	may_use_tool(input.target.name)
 }
 
@@ -24,7 +24,7 @@ allow contains {"id": "protocol_and_identity/tool"} if {
 #   severity: info
 allow contains {"id": "protocol_and_identity/prompt"} if {
 	input.target.kind == "prompt"
-	uses_target
+	uses_target(input.phase)
 	may_use_prompt(input.target.name)
 }
 
@@ -36,8 +36,8 @@ allow contains {"id": "protocol_and_identity/prompt"} if {
 # custom:
 #   severity: info
 allow contains {"id": "protocol_and_identity/resource"} if {
-	input.target.kind in {"resource", "template"}
-	uses_target
+	has_uri(input.target.kind)
+	uses_target(input.phase)
 	may_use_resource(input.target.uri)
 }
 
@@ -49,7 +49,7 @@ allow contains {"id": "protocol_and_identity/resource"} if {
 # custom:
 #   severity: info
 allow contains {"id": "protocol_and_identity/resource_subscription"} if {
-	subscribes
+	subscribes(input.mcp.method)
 	may_use_resource(input.mcp.params.uri)
 }
 
@@ -78,42 +78,43 @@ allow contains {"id": "protocol_and_identity/listen"} if {
 # custom:
 #   severity: info
 allow contains {"id": "protocol_and_identity/completion"} if {
-	completes
+	input.mcp.method == "completion/complete"
+	input.phase == "request"
+	input.direction == "client_to_server"
 	may_complete
 }
 
-uses_target if {
-	input.phase == "list_item"
-	input.direction == "server_to_client"
-}
+uses_target("list_item") if input.direction == "server_to_client"
 
-uses_target if {
-	input.phase == "request"
+uses_target("request") if {
 	input.direction == "client_to_server"
-	input.mcp.method in {"prompts/get", "resources/read", "tools/call"}
+	names_target(input.mcp.method)
 }
 
-subscribes if {
-	input.phase == "request"
-	input.direction == "client_to_server"
-	input.mcp.method in {"resources/subscribe", "resources/unsubscribe"}
-}
+names_target("prompts/get")
+names_target("resources/read")
+names_target("tools/call")
 
-subscribes if {
+has_uri("resource")
+has_uri("template")
+
+subscribes("resources/subscribe") if client_asks
+
+subscribes("resources/unsubscribe") if client_asks
+
+subscribes("notifications/resources/updated") if {
 	input.phase == "notification"
 	input.direction == "server_to_client"
-	input.mcp.method == "notifications/resources/updated"
+}
+
+client_asks if {
+	input.phase == "request"
+	input.direction == "client_to_server"
 }
 
 default listened_uris := []
 
 listened_uris := input.mcp.params.notifications.resourceSubscriptions
-
-completes if {
-	input.mcp.method == "completion/complete"
-	input.phase == "request"
-	input.direction == "client_to_server"
-}
 
 may_complete if {
 	input.mcp.params.ref.type == "ref/prompt"

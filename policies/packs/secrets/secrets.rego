@@ -1,4 +1,5 @@
 # Secrets: what a client sends never holds one, and what a server returns is stripped of them.
+# Most messages hold no finding at all: hence what the rules ask first.
 
 # METADATA
 # title: Secrets
@@ -18,6 +19,7 @@ package policies.secrets
 #   severity: critical
 deny contains {"id": "secrets/leaving", "msg": $"Secrets of these kinds would leave: {sort(kinds)}."} if {
 	input.direction == "client_to_server"
+	input.findings != []
 	kinds := {finding.kind | some finding in input.findings; not may_leave(finding)}
 	count(kinds) > 0
 }
@@ -52,6 +54,7 @@ deny contains {"id": "secrets/no_settings"} if not settings
 #   severity: high
 redact contains {"id": "secrets/returned", "findings": found, "with": operator} if {
 	input.direction == "server_to_client"
+	input.findings != []
 	found := {finding.n |
 		some finding in input.findings
 		finding.category != "pii"
@@ -63,17 +66,19 @@ redact contains {"id": "secrets/returned", "findings": found, "with": operator} 
 
 settings := data.server_settings[input.server.name].secrets
 
-may_leave(finding) if finding.category == "pii"
-
-may_leave(finding) if finding.kind in settings.exempt_kinds
-
-may_leave(finding) if echoed(finding)
-
-may_leave(_) if exempt_tool
+may_leave(finding) if {
+	finding.category == "pii"
+} else if {
+	finding.kind in settings.exempt_kinds
+} else if {
+	echoed(finding)
+} else if exempt_tool
 
 may_return(finding) if finding.kind in settings.exempt_kinds
 
 may_return(finding) if echoed(finding)
+
+default exempt_tool := false
 
 # Tools that are meant to be given secrets, such as a vault's.
 exempt_tool if {
@@ -85,5 +90,10 @@ exempt_tool if {
 # Servers sign their opaque state and cursors, often as a JWT; the client hands them back unread, and they must not be altered.
 echoed(finding) if {
 	finding.kind == "jwt"
-	finding.path in {"/params/cursor", "/params/requestState", "/result/nextCursor", "/result/requestState"}
+	holds_state(finding.path)
 }
+
+holds_state("/params/cursor")
+holds_state("/params/requestState")
+holds_state("/result/nextCursor")
+holds_state("/result/requestState")

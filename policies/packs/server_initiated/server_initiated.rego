@@ -95,7 +95,7 @@ deny contains {"id": "server_initiated/no_settings"} if not settings
 #   - https://modelcontextprotocol.io/specification/2025-11-25/client/sampling
 # custom:
 #   severity: info
-allow contains {"id": "server_initiated/permitted_request"} if permitted(own_question)
+allow contains {"id": "server_initiated/permitted_request"} if permitted(own_question(input.mcp))
 
 # METADATA
 # title: The end of a permitted URL elicitation
@@ -105,7 +105,7 @@ allow contains {"id": "server_initiated/permitted_request"} if permitted(own_que
 # custom:
 #   severity: info
 allow contains {"id": "server_initiated/elicitation_complete"} if {
-	elicitation_complete
+	ends_elicitation(input.mcp.method)
 	permitted("url_elicitation")
 }
 
@@ -119,9 +119,14 @@ allow contains {"id": "server_initiated/elicitation_complete"} if {
 allow contains {"id": "server_initiated/task_of_question"} if {
 	input.phase == "request"
 	input.direction == "server_to_client"
-	input.mcp.method in {"tasks/cancel", "tasks/get", "tasks/list", "tasks/result"}
+	follows_task(input.mcp.method)
 	anything_permitted
 }
+
+follows_task("tasks/cancel")
+follows_task("tasks/get")
+follows_task("tasks/list")
+follows_task("tasks/result")
 
 settings := data.server_settings[input.server.name].server_initiated
 

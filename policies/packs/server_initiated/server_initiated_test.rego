@@ -68,6 +68,31 @@ questions := {
 	"client says url is complete": [complete("client_to_server"), "url_elicitation"],
 }
 
+# What is there but is no text is neither the mode nor the URL that nothing was said of.
+test_denies_an_elicitation_of_an_odd_form_as_one_of_a_url[name] if {
+	some name, params in {
+		"mode is null": {"mode": null},
+		"mode is false": {"mode": false},
+		"mode is a number": {"mode": 1},
+		"mode in other letters": {"mode": "Form"},
+		"url is null": {"url": null},
+		"url is false": {"mode": "form", "url": false},
+		"url is an object": {"url": {}},
+	}
+	request := {"method": "elicitation/create", "params": params}
+	every sent in [question(request.method, params), answer(request.method, params), needs_input({"a": request})] {
+		ids(pack.deny) == {"server_initiated/url_elicitation"} with input as sent with data.server_settings as settings({"elicitation": "allow"})
+	}
+}
+
+test_denies_an_elicitation_without_members_as_one_of_a_form[name] if {
+	some name, params in {"empty": {}, "null": null, "text": "url", "list": ["url"], "false": false}
+	request := {"method": "elicitation/create", "params": params}
+	every sent in [question(request.method, params), answer(request.method, params), needs_input({"a": request})] {
+		ids(pack.deny) == {"server_initiated/elicitation"} with input as sent with data.server_settings as settings({"url_elicitation": "allow"})
+	}
+}
+
 embedded := {
 	"sampling": [{"a": {"method": "sampling/createMessage", "params": {}}}, "sampling"],
 	"roots without params": [{"a": {"method": "roots/list"}}, "roots"],
