@@ -7,7 +7,7 @@ import { performance } from "node:perf_hooks";
 import type { Check } from "./check-answer.ts";
 import { type Frame, Frames } from "./frames.ts";
 import type { Histogram } from "./histogram.ts";
-import { FIRST_ID, overwrite, type PreparedRequest } from "./messages.ts";
+import { FIRST_ID, LAST_ID, overwrite, type PreparedRequest } from "./messages.ts";
 
 /** What all callers of a round write to. */
 export interface Notes {
@@ -51,7 +51,8 @@ export class Caller {
   /** Settles when the answer is there or will never come. `since`: when the call was due, in milliseconds. */
   call(since: number): Promise<void> {
     const request = this.#requests[this.#turn++ % this.#requests.length] as PreparedRequest;
-    const id = ++lastId;
+    lastId = lastId === LAST_ID ? FIRST_ID : lastId + 1;
+    const id = lastId;
     overwrite(request.bytes, request.ids, id);
     if (this.#varied) overwrite(request.bytes, request.names, id);
     return new Promise((done) => {

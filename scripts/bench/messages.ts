@@ -6,9 +6,10 @@
 export const MODERN = "2026-07-28";
 export const LEGACY = "2025-11-25";
 
-/** Ids have nine digits and are overwritten in place, so that no length ever changes. */
-export const FIRST_ID = 100_000_000;
-export const ID_DIGITS = 9;
+/** Ids have six digits, as those of a client that counts its calls, and are overwritten in place, so that no length ever changes. */
+export const FIRST_ID = 100_000;
+export const LAST_ID = 999_999;
+export const ID_DIGITS = 6;
 
 /** What the upstream answers, chosen by the path of its URL. */
 export interface AnswerKind {
@@ -98,7 +99,7 @@ export interface PreparedRequest {
 const TOOL = "echo_";
 const ZEROS = "0".repeat(ID_DIGITS);
 
-/** A `tools/call` of the tool `echo_000000000`. */
+/** A `tools/call` of the tool `echo_000000`. */
 export function toolCall({ port, path, bytes, session }: RequestKind): PreparedRequest {
   const meta = {
     progressToken: "bench",
@@ -130,7 +131,7 @@ export function openStream(port: number, path: string): Buffer {
   );
 }
 
-/** Writes nine digits over those at each place. */
+/** Writes six digits over those at each place. */
 export function overwrite(bytes: Buffer, places: readonly number[], number: number): void {
   const digits = String(number);
   for (const place of places) bytes.write(digits, place, ID_DIGITS, "latin1");

@@ -69,14 +69,20 @@ function detect(document: JsonDocument, limit: number): Findings {
   const { bytes } = document;
   if (!hidesCharacters(bytes)) {
     const open = gate(bytes);
-    if (open.detectors.size === 0) return open.urls ? NOTHING : NOT_EVEN_URLS;
-    const found = search(document, walkText(document), open.detectors, limit);
+    const detectors = stillPossible(open.detectors, bytes);
+    if (detectors.size === 0) return open.urls ? NOTHING : NOT_EVEN_URLS;
+    const found = search(document, walkText(document), detectors, limit);
     return open.urls ? found : Object.freeze({ ...found, noUrls: true as const });
   }
   // What the gate says of URLs holds for a document as sent only.
   const walked = walkText(document);
   const open = gate(walked.text).detectors;
   return open.size === 0 ? NOTHING : search(document, walked, open, limit);
+}
+
+function stillPossible(open: ReadonlySet<Detector>, bytes: Buffer): ReadonlySet<Detector> {
+  if (open.size === 0) return open;
+  return new Set([...open].filter(({ possible }) => possible === undefined || possible(bytes)));
 }
 
 /** What can spell a character that a gate asks for; the other escapes spell quotes, backslashes and control characters. */

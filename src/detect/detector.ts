@@ -46,6 +46,11 @@ export interface Detector {
   /** Where the format is written down. */
   readonly source: string;
   readonly gate: string;
+  /**
+   * A finer look where the gate is open too often: false only for a document in which `find` finds nothing. It gets the document as it
+   * was sent, in which no string spells an ordinary character by an escape.
+   */
+  readonly possible?: (bytes: Buffer) => boolean;
   /** Matches in order, without overlaps; stops after `limit` of them, or when there are no more `misses`. */
   find(text: Buffer, limit: number, misses: Misses): Match[];
 }

@@ -102,6 +102,43 @@ describe("gate completeness", () => {
     );
   });
 
+  test("the finer look at numbers never hides one, whatever stands around a date", () => {
+    const piece = fc.constantFrom(
+      ...[
+        "2026-07-28",
+        "1999-12-31",
+        "2026-07-2",
+        "tel ",
+        "phone: ",
+        "+",
+        "(",
+        ")",
+        " ",
+        "-",
+        ".",
+        "/",
+        "  ",
+        "T",
+        "1",
+        "07",
+        "415",
+        "2671",
+      ],
+      ...["555-0134", "+1 ", "(0", "\\n", '","', "20"],
+    );
+    let found = 0;
+    fc.assert(
+      fc.property(fc.array(piece, { minLength: 1, maxLength: 8 }), (pieces) => {
+        const document = documentOf(`["${pieces.join("")}"]`);
+        const expected = searchUngated(document);
+        found += expected.length;
+        expect(detect(document).list.map(shape)).toEqual(expected);
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(found).toBeGreaterThan(200);
+  });
+
   test("the planted values are found at all: the law above is not about nothing", () => {
     const found = new Set(
       planted.flatMap((text) => searchUngated(documentOf(JSON.stringify([text])))).map((finding) => (finding as Finding).kind),

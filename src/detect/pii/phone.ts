@@ -20,6 +20,8 @@ const MOST = 15;
 /** Digits that are read as one candidate: room for what stands around a number in the same spelling. */
 const READ = 32;
 const DATE = /^(?:(?:19|20)[0-9]{2}[-./ ][0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ](?:19|20)[0-9]{2})/;
+const ISO_DATE = /^(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}$/;
+const ISO_DATE_LENGTH = 10;
 /** What `gate` asks of a national number, too: something that is written like one. */
 const NATIONAL = /[0-9]{2}[ ./()-]{1,3}[0-9]{2}|[0-9]{7}/;
 
@@ -43,6 +45,15 @@ export const phone: Detector = {
   label: "PHONE",
   source: "ITU-T E.164 and E.123; https://github.com/google/libphonenumber",
   gate: "\\+[ ./()-]{0,3}[0-9]|[0-9]{2}[ ./()-]{1,3}[0-9]{2}|[0-9]{7}",
+  // Texts are full of dates, and each modern request says in one which revision it speaks.
+  possible(bytes) {
+    for (let at = nextDigit(bytes, 0); at < bytes.length; ) {
+      const end = endOfShort(bytes, at) ?? endOfDate(bytes, at);
+      if (end === undefined) return true;
+      at = nextDigit(bytes, end);
+    }
+    return false;
+  },
   find(text, limit) {
     const matches: Match[] = [];
     for (let at = nextDigit(text, 0); at < text.length && matches.length < limit; ) {
@@ -118,6 +129,13 @@ function endOfShort(text: Buffer, start: number): number | undefined {
     at += gapAfter(text, at);
   } while (isDigit(text[at]));
   return at;
+}
+
+/** Where a date ends that is all there is of a candidate. */
+function endOfDate(text: Buffer, start: number): number | undefined {
+  const end = start + ISO_DATE_LENGTH;
+  if (startBefore(text, start, 0) !== start || isDigit(text[end]) || gapAfter(text, end) > 0) return undefined;
+  return ISO_DATE.test(text.toString("latin1", start, end)) ? end : undefined;
 }
 
 function digitsOf({ groups }: Candidate): number {
