@@ -11,7 +11,8 @@ import { OpenCalls } from "../../src/http/open-calls.ts";
 import { createLogger } from "../../src/observe/logger.ts";
 import { join } from "node:path";
 
-test("a call whose carrying fails is not counted for ever", async () => {
+// The second is a spelling that express routes.
+test.each(["mcp", "mcp/"])("a call to …/%s whose carrying fails is answered, and not counted for ever", async (path) => {
   const loaded = await loadConfig(join(import.meta.dirname, "..", "..", "fixtures", "readme", "sluice.yaml"));
   if (!loaded.ok) throw new Error("configuration");
   const { servers } = loaded.value.config;
@@ -36,7 +37,7 @@ test("a call whose carrying fails is not counted for ever", async () => {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const [name] = [...servers.keys()];
-  const answer = await fetch(`http://127.0.0.1:${port}/${name}/mcp`);
+  const answer = await fetch(`http://127.0.0.1:${port}/${name}/${path}`);
   expect(answer.status).toBe(500);
   await answer.text();
   for (let tries = 0; load.calls > 0 && tries < 100; tries += 1) await wait(10);
