@@ -9,6 +9,7 @@
  * Whatever is not understood is denied; a denial is a value, never an exception; nothing leaves that `screen` did not return.
  * Must not know how a stage does its work.
  */
+import { after, type Awaitable } from "./awaitable.ts";
 import { denialAnswer } from "./enforce/denial.ts";
 import { Fault, type Result } from "./errors.ts";
 import type { Call, Hop } from "./http/call.ts";
@@ -122,24 +123,28 @@ export async function screen(stages: Screening, transaction: Transaction): Promi
   const entry = stages.recorder.enter(transaction);
   let outcome: Outcome;
   try {
-    outcome = entry.refusal === undefined ? await stages.timely(judge(stages, transaction)) : withheld(transaction, entry.refusal);
+    const judged = entry.refusal === undefined ? judge(stages, transaction) : withheld(transaction, entry.refusal);
+    outcome = judged instanceof Promise ? await stages.timely(judged) : judged;
   } catch (fault) {
     outcome = withheld(transaction, failureOf(fault));
   }
   return stages.recorder.message(entry, outcome);
 }
 
-async function judge(stages: Screening, transaction: Transaction): Promise<Outcome> {
+function judge(stages: Screening, transaction: Transaction): Awaitable<Outcome> {
   const { message, answers } = transaction;
   if (message.method === undefined && answers === undefined) return withheld(transaction, { code: "ERR_UNASKED" });
-  const judgement = stages.judgement();
-  const findings = await judgement.detect(transaction);
-  const facts = await judgement.enrich(transaction, findings);
-  const decision = await judgement.decide(transaction, facts, findings);
-  const outcome = await judgement.enforce(transaction, facts, findings, decision);
-  // Here and not once it is recorded: the record must not say that a request went which then cannot go.
-  if (outcome.bytes !== undefined) await stages.conversation.remember(transaction);
-  return outcome;
+  const stage = stages.judgement();
+  return after(stage.detect(transaction), (findings) =>
+    after(stage.enrich(transaction, findings), (facts) =>
+      after(stage.decide(transaction, facts, findings), (decision) =>
+        after(stage.enforce(transaction, facts, findings, decision), (outcome) =>
+          // Here and not once it is recorded: the record must not say that a request went which then cannot go.
+          outcome.bytes === undefined ? outcome : after(stages.conversation.remember(transaction), () => outcome),
+        ),
+      ),
+    ),
+  );
 }
 
 /** A peer that waits for an answer gets one, whichever side it is on. Undefined when nobody waits. */

@@ -2,6 +2,7 @@
  * What the pipeline is made of, as one table. The composition root fills it in; tests break one entry at a time.
  * Must hold no logic but the guard that turns a stage's fault into a denial.
  */
+import type { Awaitable } from "./awaitable.ts";
 import type { Config } from "./config/config.ts";
 import type { Timely } from "./deadline.ts";
 import type { Findings } from "./detect/detector.ts";
@@ -18,9 +19,6 @@ import type { Exchange, Outcome, Transaction } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import type { Leaving } from "./upstream/forward.ts";
 import type { Working } from "./watch/in-flight.ts";
-
-/** At once, or later: most of what judges a message has nothing to wait for. */
-export type Awaitable<T> = T | Promise<T>;
 
 /** The four stages that judge one message. Each may throw: then the message is denied with the stage's own code. */
 export interface Judgement {
@@ -81,17 +79,18 @@ export function guarded(judgement: Judgement, working: Working = () => (work) =>
     sound: (value: T) => boolean,
     work: () => Awaitable<T>,
   ): Awaitable<T> => {
-    const fail = (fault: unknown): never => {
-      throw new Fault(fault instanceof Fault ? fault.failure : { code: CODES[stage], detail: `${stage}: ${faultName(fault)}` });
-    };
-    const hold = (value: T): T => (sound(value) ? value : fail(new Fault({ code: CODES[stage], detail: `${stage}: no usable answer` })));
     let value: Awaitable<T>;
     try {
       value = working(exchange.flow)(work);
     } catch (fault) {
-      return fail(fault);
+      return fail(stage, fault);
     }
-    return value instanceof Promise ? value.then(hold, fail) : hold(value);
+    return value instanceof Promise
+      ? value.then(
+          (later) => held(stage, sound, later),
+          (fault: unknown) => fail(stage, fault),
+        )
+      : held(stage, sound, value);
   };
   return {
     detect: (transaction) => run("detect", transaction, isFindings, () => judgement.detect(transaction)),
@@ -105,6 +104,14 @@ export function guarded(judgement: Judgement, working: Working = () => (work) =>
         () => judgement.enforce(transaction, facts, findings, decision),
       ),
   };
+}
+
+function held<T>(stage: keyof Judgement, sound: (value: T) => boolean, value: T): T {
+  return sound(value) ? value : fail(stage, new Fault({ code: CODES[stage], detail: `${stage}: no usable answer` }));
+}
+
+function fail(stage: keyof Judgement, fault: unknown): never {
+  throw new Fault(fault instanceof Fault ? fault.failure : { code: CODES[stage], detail: `${stage}: ${faultName(fault)}` });
 }
 
 const PASSING: ReadonlySet<unknown> = new Set<Effect>(["allow", "redact", "rewrite"]);

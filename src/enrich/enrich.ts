@@ -2,6 +2,7 @@
  * Gathers the facts that policy reads beside the message itself: what the message is about, where data would go, what is known of the
  * flow. Must not judge, and must not change anything.
  */
+import { after, type Awaitable } from "../awaitable.ts";
 import type { Finding, Findings } from "../detect/detector.ts";
 import { findUrls } from "../detect/urls.ts";
 import { targetOf, type MessageTarget } from "../mcp/methods.ts";
@@ -57,7 +58,7 @@ export function targetKey(target: MessageTarget): string {
   return `${target.kind}\n${target.name ?? target.uri ?? ""}`;
 }
 
-export async function enrich(transaction: Transaction, findings: Findings, store: Store): Promise<Facts> {
+export function enrich(transaction: Transaction, findings: Findings, store: Store): Awaitable<Facts> {
   const { exchange, message, answers } = transaction;
   const answer = message.kind === "result" || message.kind === "error";
   const target = answer ? (answers?.message === undefined ? undefined : targetOf(answers.message)) : targetOf(message);
@@ -65,8 +66,7 @@ export async function enrich(transaction: Transaction, findings: Findings, store
   const urls = findings.noUrls === true ? NO_URLS : findUrls(message.document, FACTS_CAP);
   const destinations = destinationsOf(transaction, findings.list, urls.list);
   // Last: what is done before the first wait is known to be this flow's work.
-  const { labels, counters, definition } = await store.facts(exchange.flow, defined);
-  return {
+  return after(store.facts(exchange.flow, defined), ({ labels, counters, definition }) => ({
     phase: answer ? "response" : message.kind === "request" ? "request" : "notification",
     method: answer ? answers?.method : message.method,
     target,
@@ -77,7 +77,7 @@ export async function enrich(transaction: Transaction, findings: Findings, store
     destinationsCapped: urls.capped || findings.capped || destinations.length > FACTS_CAP,
     labels,
     counters,
-  };
+  }));
 }
 
 /** Addresses and hosts in what a client sends. */

@@ -3,6 +3,7 @@
  * principal), so that nobody can answer, or be answered, for somebody else. Must not judge: an answer without a request is only a
  * transaction without `answers`.
  */
+import type { Awaitable } from "../awaitable.ts";
 import type { JsonLimits } from "../mcp/json.ts";
 import { idKey, type Message, type RpcId } from "../mcp/message.ts";
 import { readWholeMessage } from "../mcp/read-message.ts";
@@ -33,12 +34,12 @@ export class Conversation {
    * Before a request goes on its way: remembers it, so that its answer is known wherever it arrives. Comes before its record, because a
    * request that cannot be remembered does not go.
    */
-  async remember({ exchange, message, direction }: Transaction): Promise<void> {
+  remember({ exchange, message, direction }: Transaction): Awaitable<void> {
     const { method, id, document } = message;
     if (method === undefined || id === undefined) return;
     // Without a session nothing can be resumed: then only a server's request is answered on another connection.
     if (direction === "client_to_server" && exchange.session === undefined) return;
-    await this.#store.remember(scopeOf(exchange, direction), idKey(id), { method, body: document.bytes });
+    return this.#store.remember(scopeOf(exchange, direction), idKey(id), { method, body: document.bytes });
   }
 
   /** A message goes on its way (or an error in its place). Answers what a client's POST waits for; closes it with its answer. */
