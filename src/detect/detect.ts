@@ -87,9 +87,10 @@ function stillPossible(open: ReadonlySet<Detector>, bytes: Buffer): ReadonlySet<
 
 /** What can spell a character that a gate asks for; the other escapes spell quotes, backslashes and control characters. */
 const ESCAPES_OF_ANYTHING = [Buffer.from("\\u"), Buffer.from("\\/")];
+const BACKSLASH = 0x5c;
 
 function hidesCharacters(bytes: Buffer): boolean {
-  return ESCAPES_OF_ANYTHING.some((escape) => bytes.includes(escape));
+  return bytes.includes(BACKSLASH) && ESCAPES_OF_ANYTHING.some((escape) => bytes.includes(escape));
 }
 
 function search(document: JsonDocument, walked: ReturnType<typeof walkText>, open: ReadonlySet<Detector>, limit: number): Findings {
