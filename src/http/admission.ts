@@ -65,6 +65,8 @@ export class Admission {
     const caller: Caller = { exchangeId: randomUUID(), ...authenticated.value, flow };
     const retryAfter = quarantine.left(flow);
     if (retryAfter !== undefined) return fail({ code: "ERR_QUARANTINED", retryAfter, caller });
+    const full = call.visit.claim(flow);
+    if (full !== undefined) return fail({ ...full, caller });
     if (server.disabled) return fail({ code: "ERR_SERVER_DISABLED" });
     const shape = checkShape(call);
     if (shape !== undefined) return fail(shape);

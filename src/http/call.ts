@@ -9,7 +9,7 @@ import type { ServerConfig } from "../config/config.ts";
 import type { Body } from "../mcp/body.ts";
 import { isNamed } from "../mcp/header-fields.ts";
 import { errorAnswer, type RpcId } from "../mcp/message.ts";
-import type { Visit } from "./load.ts";
+import type { Visit } from "./visit.ts";
 import type { Asked, Exchange } from "../transaction.ts";
 import type { Gone } from "../departure.ts";
 
@@ -24,7 +24,7 @@ export interface Call {
   readonly gone: Gone;
   readonly reply: Reply;
   /** What it takes up of the process. */
-  readonly visit: Pick<Visit, "rest" | "hold">;
+  readonly visit: Pick<Visit, "claim" | "rest" | "hold">;
 }
 
 /** What an answer is relayed for: the call, and what it sent that waits for an answer. */

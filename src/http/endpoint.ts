@@ -7,7 +7,7 @@ import type { Config, ServerConfig } from "../config/config.ts";
 import { Departure } from "../departure.ts";
 import type { ErrorCode, Failure, Result } from "../errors.ts";
 import { type Call, Reply } from "./call.ts";
-import { type Visit, weighed } from "./load.ts";
+import { type Visit, weighed } from "./visit.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import { requestBody } from "./request-body.ts";
 

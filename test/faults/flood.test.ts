@@ -8,6 +8,7 @@ import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { hashApiKey, newApiKey } from "../../src/authn/api-key.ts";
 import type { AuditRecord } from "../../src/audit/record.ts";
 import { startSluice } from "../cli/sluice-process.ts";
 import { sumOf } from "../support/metrics.ts";
@@ -33,11 +34,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function serve(limits: string): Promise<void> {
+async function serve(limits: string, more = ""): Promise<void> {
   const file = join(folder, "sluice.yaml");
   writeFileSync(
     file,
-    `listen: 127.0.0.1:0\nlog: {level: silent}\naudit: {file: ./audit.jsonl}\nservers: {one: {url: "${upstream.url}"}}\nlimits: ${limits}\n`,
+    `listen: 127.0.0.1:0\nlog: {level: silent}\naudit: {file: ./audit.jsonl}\nservers: {one: {url: "${upstream.url}"}}\nlimits: ${limits}\n${more}`,
   );
   child = startSluice(["serve", "--config", file]);
   url = await new Promise((resolve, reject) => {
@@ -241,4 +242,41 @@ test("an event loop that is late all the time refuses new calls, and takes them 
   const record = records().find(({ decision_id }) => decision_id === late?.answer.error?.data?.decision_id);
   expect(record).toMatchObject({ kind: "refused", reason: "ERR_OVERLOADED", detail: "limits.lag_ms" });
   await expect.poll(async () => (await send(`${url}/one/mcp`, { body: call(1, 10) })).status, { timeout: 20_000 }).toBe(200);
+});
+
+test("one caller's half-sent bodies do not keep another caller out", { timeout: 60_000 }, async () => {
+  upstream.answer((received, response) => {
+    const { id } = JSON.parse(received.body) as { id: number };
+    response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":{"content":[]}}`);
+  });
+  const [ann, bob] = [newApiKey(), newApiKey()];
+  await serve(
+    "{buffered: 2MiB, body_ms: 30s}",
+    `authn: {api_keys: [{id: ann, sha256: ${hashApiKey(ann)}}, {id: bob, sha256: ${hashApiKey(bob)}}]}\n`,
+  );
+  const half = Buffer.from(call(1, MIB / 2)).subarray(0, MIB / 4);
+  const statuses: number[] = [];
+  const opened = Array.from({ length: 12 }, () => {
+    const sending = request(
+      `${url}/one/mcp`,
+      { method: "POST", headers: { "x-api-key": ann, "content-type": "application/json", "content-length": MIB / 2 } },
+      (response) => {
+        statuses.push(response.statusCode ?? 0);
+        response.resume();
+      },
+    );
+    sending.on("error", () => {});
+    sending.write(half);
+    return sending;
+  });
+  // Six quarters of a MiB fit into her share; the other six are refused.
+  await expect.poll(() => statuses.length, { timeout: 10_000 }).toBe(6);
+  expect(new Set(statuses)).toEqual(new Set([503]));
+  const by = (key: string) => send(`${url}/one/mcp`, { headers: { "x-api-key": key }, body: call(2, 10) });
+  expect((await by(ann)).status).toBe(503);
+  for (let round = 0; round < 5; round += 1) expect((await by(bob)).status).toBe(200);
+  const details = records().filter(({ kind }) => kind === "refused");
+  expect(new Set(details.map(({ principal, reason }) => `${principal.id} ${reason}`))).toEqual(new Set(["ann ERR_OVERLOADED"]));
+  for (const sending of opened) sending.destroy();
+  await expect.poll(async () => (await by(ann)).status, { timeout: 10_000 }).toBe(200);
 });

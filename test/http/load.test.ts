@@ -1,7 +1,8 @@
 /** What the process takes on, by the numbers alone: limits, hysteresis, and that everything taken is given back. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Load, type LoadLimits, type Visit, weighed } from "../../src/http/load.ts";
+import { Load, type LoadLimits } from "../../src/http/load.ts";
+import { type Visit, weighed } from "../../src/http/visit.ts";
 import type { Body } from "../../src/mcp/body.ts";
 
 const LIMITS: LoadLimits = { in_flight: 10, buffered: 1000, lag_ms: 100 };
@@ -100,6 +101,62 @@ describe("bytes held", () => {
   });
 });
 
+describe("one caller", () => {
+  /** A request of a caller, with so many bytes and complete when it is a call. */
+  function claimed(load: Load, flow: string, bytes = 0, call = true): Visit {
+    const visit = enter(load);
+    expect(visit.claim(flow)).toBeUndefined();
+    expect(visit.keep(bytes)).toBe(true);
+    if (call) visit.begin();
+    return visit;
+  }
+  const refused = (load: Load, flow: string): string | undefined => {
+    const visit = enter(load);
+    const detail = visit.claim(flow)?.detail;
+    visit.leave();
+    return detail;
+  };
+
+  test("has three quarters of the calls at most, and the others the rest", () => {
+    const load = open({ in_flight: 12 });
+    const visits = Array.from({ length: 9 }, () => claimed(load, "ann"));
+    expect(refused(load, "ann")).toBe("limits.in_flight, by one caller");
+    expect(refused(load, "bob")).toBeUndefined();
+    visits[0]?.leave();
+    expect(refused(load, "ann")).toBeUndefined();
+  });
+
+  test("has three quarters of the bytes at most, half-sent bodies included, and the others the rest", () => {
+    const load = open();
+    const [first] = [claimed(load, "ann", 400, false), claimed(load, "ann", 300, false)];
+    const visit = claimed(load, "ann", 40, false);
+    expect(visit.keep(20)).toBe(false);
+    expect(visit.keep(10)).toBe(true);
+    expect(refused(load, "ann")).toBe("limits.buffered, by one caller");
+    expect(refused(load, "bob")).toBeUndefined();
+    expect(claimed(load, "bob").keep(200)).toBe(true);
+    first?.leave();
+    expect(refused(load, "ann")).toBeUndefined();
+  });
+
+  test("may send one message that is larger than its share", () => {
+    const load = open();
+    const visit = claimed(load, "ann", 700, false);
+    expect(visit.keep(200)).toBe(true);
+    expect(refused(load, "ann")).toBe("limits.buffered, by one caller");
+  });
+
+  test("counts what was there before it was known", () => {
+    const load = open({ in_flight: 12 });
+    for (let at = 0; at < 9; at += 1) {
+      const visit = enter(load);
+      visit.begin();
+      expect(visit.claim("ann")).toBeUndefined();
+    }
+    expect(refused(load, "ann")).toBe("limits.in_flight, by one caller");
+  });
+});
+
 describe("a late event loop", () => {
   test("is overload when it stays late, not after one long message", () => {
     const load = open();
@@ -118,7 +175,11 @@ describe("a late event loop", () => {
 });
 
 test("whatever comes and goes, all is given back and nothing goes below zero", () => {
-  const step = fc.record({ visit: fc.nat(5), what: fc.constantFrom("begin", "rest", "keep", "hold", "leave"), bytes: fc.nat(1500) });
+  const step = fc.record({
+    visit: fc.nat(5),
+    what: fc.constantFrom("begin", "rest", "keep", "hold", "leave", "claim"),
+    bytes: fc.nat(1500),
+  });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const load = open({ in_flight: 1000 });
@@ -126,6 +187,7 @@ test("whatever comes and goes, all is given back and nothing goes below zero", (
       for (const { visit: at, what, bytes } of steps) {
         const visit = visits[at] as Visit;
         if (what === "keep" || what === "hold") visit[what](bytes);
+        else if (what === "claim") visit.claim(bytes % 2 === 0 ? "ann" : "bob");
         else visit[what as "begin"]();
         expect(load.calls).toBeGreaterThanOrEqual(0);
         expect(load.bytes).toBeGreaterThanOrEqual(0);
@@ -133,6 +195,8 @@ test("whatever comes and goes, all is given back and nothing goes below zero", (
       }
       for (const visit of visits) visit.leave();
       expect([load.calls, load.bytes]).toEqual([0, 0]);
+      // Nobody is charged for what is over.
+      for (const flow of ["ann", "bob"]) expect(enter(load).claim(flow)).toBeUndefined();
     }),
   );
 });
