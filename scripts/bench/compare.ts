@@ -4,7 +4,7 @@
  */
 import type { Child, Children, Cores } from "./children.ts";
 import { answered, type Job, type Measured } from "./job.ts";
-import { pathOf } from "./messages.ts";
+import { CALLED_TOOL, pathOf } from "./messages.ts";
 import { cpuUsOf, type Usage, usageOf } from "./process-tree.ts";
 import type { Row } from "./scenarios.ts";
 import { type RunningSluice, startSluice } from "./sluice.ts";
@@ -86,7 +86,7 @@ export async function compare(row: Row, parts: Parts): Promise<RowResult> {
     packs: row.packs,
     workers: row.workers,
     cores: cores.proxy,
-    denied: row.expected === "denied" ? ["echo_000000000"] : [],
+    denied: row.expected === "denied" ? [CALLED_TOOL] : [],
   });
   const holders: Child[] = [];
   try {

@@ -98,8 +98,10 @@ export interface PreparedRequest {
 
 const TOOL = "echo_";
 const ZEROS = "0".repeat(ID_DIGITS);
+/** The tool that calls name which are all alike. */
+export const CALLED_TOOL = `${TOOL}${ZEROS}`;
 
-/** A `tools/call` of the tool `echo_000000`. */
+/** A `tools/call` of `CALLED_TOOL`. */
 export function toolCall({ port, path, bytes, session }: RequestKind): PreparedRequest {
   const meta = {
     progressToken: "bench",
@@ -107,14 +109,14 @@ export function toolCall({ port, path, bytes, session }: RequestKind): PreparedR
       ? { "io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {} }
       : {}),
   };
-  const params = { name: `${TOOL}${ZEROS}`, arguments: { message: cleanText(bytes) }, _meta: meta };
+  const params = { name: CALLED_TOOL, arguments: { message: cleanText(bytes) }, _meta: meta };
   const body = `{"jsonrpc":"2.0","id":${FIRST_ID},"method":"tools/call","params":${JSON.stringify(params)}}`;
   const era =
     session === undefined
-      ? `MCP-Protocol-Version: ${MODERN}\r\nMcp-Method: tools/call\r\nMcp-Name: ${TOOL}${ZEROS}\r\n`
+      ? `MCP-Protocol-Version: ${MODERN}\r\nMcp-Method: tools/call\r\nMcp-Name: ${CALLED_TOOL}\r\n`
       : `MCP-Protocol-Version: ${LEGACY}\r\nMcp-Session-Id: ${session}\r\n`;
   const message = Buffer.from(post(port, path, era, body), "latin1");
-  return { bytes: message, ids: [message.indexOf(`"id":${FIRST_ID}`) + 5], names: everyPlace(message, `${TOOL}${ZEROS}`, TOOL.length) };
+  return { bytes: message, ids: [message.indexOf(`"id":${FIRST_ID}`) + 5], names: everyPlace(message, CALLED_TOOL, TOOL.length) };
 }
 
 /** The handshake that gives a session of 2025-11-25. */
