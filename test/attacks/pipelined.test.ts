@@ -7,6 +7,8 @@ import { openUpstream, type ScriptedUpstream } from "../support/upstream.ts";
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
 const BEHIND = 8;
+/** Of which one caller has nine at most: the stream and what is behind it. */
+const IN_FLIGHT = 12;
 
 let upstream: ScriptedUpstream;
 let gateway: TestGateway;
@@ -14,7 +16,7 @@ let socket: Socket;
 
 beforeEach(async () => {
   upstream = await openUpstream();
-  gateway = await openGateway(`servers: {one: {url: "${upstream.url}"}}\nlimits: {in_flight: ${BEHIND}, body_ms: 1s}`);
+  gateway = await openGateway(`servers: {one: {url: "${upstream.url}"}}\nlimits: {in_flight: ${IN_FLIGHT}, body_ms: 1s}`);
   const { hostname, port } = new URL(gateway.gateway.url);
   socket = connect(Number(port), hostname);
   socket.on("error", () => {});
