@@ -111,7 +111,7 @@ export async function createJudge(config: Config, options: PolicyDeps = {}): Pro
       };
       const answers = message.value.kind === "result" || message.value.kind === "error";
       const waiting: Asked | undefined = answers
-        ? { id: message.value.id, request: { method: asked.value.method ?? "", message: asked.value }, open: true }
+        ? { id: message.value.id, request: { method: asked.value.method ?? "", message: asked.value }, open: true, resumable: false }
         : undefined;
       const transaction = await conversation.begin(exchange, direction, message.value, waiting);
       return verdict(await screen(screening, transaction));

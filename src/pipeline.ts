@@ -72,7 +72,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
       if (message.value.method !== undefined)
         return exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: "a call where an answer is due" }, answer.value);
       // Where no message waits, only a refusal comes as JSON (`classify`): it answers the HTTP request itself.
-      const asked = hop.asked ?? { id: undefined, request: { method: hop.call.method, message: undefined }, open: false };
+      const asked = hop.asked ?? { id: undefined, request: { method: hop.call.method, message: undefined }, open: false, resumable: false };
       const bytes = await deliver(stages, { ...hop, asked }, message.value);
       return bytes === undefined || hop.asked?.open === true
         ? exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: "not the answer" }, answer.value)

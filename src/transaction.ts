@@ -63,12 +63,15 @@ export interface AnsweredRequest {
   readonly message: Message | undefined;
 }
 
-/** What a POST carried to the server, and whether its answer is outstanding: `open` goes false with the answer, the one change here. */
+/** What a POST carried to the server, and what has become of it: the two members that change. */
 export interface Asked {
   /** Absent for a notification, which only an error without an id can answer. */
   readonly id: RpcId | undefined;
   readonly request: AnsweredRequest;
+  /** The answer is outstanding. */
   open: boolean;
+  /** An event with an id came on the stream of a session: the client can resume it, and have the answer once more. */
+  resumable: boolean;
 }
 
 /** What becomes of a message. */

@@ -28,8 +28,6 @@ const LONGEST_COMMENT = 1024;
 
 export class Exits {
   readonly #parts: ExitParts;
-  /** Streams of a session on which an event with an id came: a client can resume those. */
-  readonly #resumable = new WeakSet<Hop>();
 
   constructor(parts: ExitParts) {
     this.#parts = parts;
@@ -76,7 +74,7 @@ export class Exits {
   end(hop: Hop, broken: Failure | undefined): void {
     if (hop.call.reply.stopped) return;
     const waits = hop.asked?.open === true;
-    if (broken === undefined && (!waits || this.#resumable.has(hop))) return hop.call.reply.end();
+    if (broken === undefined && (!waits || hop.asked?.resumable === true)) return hop.call.reply.end();
     const failure: Failure = broken ?? { code: "ERR_UPSTREAM_ANSWER", detail: "the stream ended without an answer" };
     const { gone, reply } = hop.call;
     const code = reply.interrupted ? "ERR_INTERRUPTED" : upstreamCode(failure);
@@ -99,7 +97,8 @@ export class Exits {
     const dropId = event.id !== undefined && !plain(event.id, LONGEST_ID);
     const dropName = event.name !== undefined && event.name !== "message";
     const blankComments = event.comments.some((comment) => !plain(comment, LONGEST_COMMENT));
-    if (hop.exchange.session !== undefined && event.id !== undefined && event.id !== "" && !dropId) this.#resumable.add(hop);
+    const resumes = hop.exchange.session !== undefined && event.id !== undefined && event.id !== "" && !dropId;
+    if (resumes && hop.asked !== undefined) hop.asked.resumable = true;
     return dropId || dropName || blankComments || event.unknown > 0 ? { dropId, dropName, blankComments } : undefined;
   }
 

@@ -29,6 +29,7 @@ export const invocations: { readonly [M in StoreMethod]: (store: Store, args: re
   },
   recall: (store, [scope, id]) => (isScope(scope) && isText(id) ? store.recall(scope, id) : undefined),
   settle: (store, [scope, id]) => (isScope(scope) && isText(id) ? store.settle(scope, id) : undefined),
+  forget: (store, [scope, id]) => (isScope(scope) && isText(id) ? store.forget(scope, id) : undefined),
   define: (store, [catalogue, definitions]) =>
     isText(catalogue) && isDefinitions(definitions) ? store.define(catalogue, definitions) : undefined,
 };

@@ -43,11 +43,20 @@ export class Conversation {
   }
 
   /** A message goes on its way (or an error in its place). Answers what a client's POST waits for; closes it with its answer. */
-  passed({ message, answers }: Transaction, asked?: Asked): Asked | undefined {
+  passed({ exchange, message, answers }: Transaction, asked?: Asked): Asked | undefined {
     if (message.method !== undefined)
-      return { id: message.id, request: { method: message.method, message }, open: message.id !== undefined };
-    if (answers !== undefined && asked !== undefined && (anonymous(message) || sameId(asked.id, message.id))) asked.open = false;
+      return { id: message.id, request: { method: message.method, message }, open: message.id !== undefined, resumable: false };
+    if (answers !== undefined && asked !== undefined && (anonymous(message) || sameId(asked.id, message.id))) {
+      asked.open = false;
+      this.#forget(exchange, asked);
+    }
     return undefined;
+  }
+
+  /** A stream that cannot be resumed brings its answer once: what later comes under the id answers another request, or none. */
+  #forget(exchange: Exchange, { id, resumable }: Asked): void {
+    if (id === undefined || resumable || exchange.session === undefined) return;
+    this.#store.forget(scopeOf(exchange, "client_to_server"), idKey(id)).catch(() => undefined);
   }
 
   async #answered(

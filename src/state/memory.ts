@@ -127,6 +127,10 @@ export class MemoryStore implements Store {
     return this.#requests.settle(scope, id);
   }
 
+  async forget(scope: Scope, id: string): Promise<void> {
+    this.#requests.forget(scope, id);
+  }
+
   async define(catalogue: string, definitions: ReadonlyMap<string, string>): Promise<void> {
     this.#catalogues.define(catalogue, definitions);
   }
@@ -169,7 +173,7 @@ export class MemoryStore implements Store {
         this.#requests.follow(note.scope, note.id, note.asked, note.age ?? 0);
         return true;
       case "settled":
-        this.#requests.settled(note.scope, note.id);
+        this.#requests.forget(note.scope, note.id);
         return true;
       case "defined":
         this.#catalogues.follow(note.catalogue, note.definitions, age);

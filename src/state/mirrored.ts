@@ -93,6 +93,10 @@ export class MirroredStore implements Store {
     return this.#told(this.#memory.settle(scope, id));
   }
 
+  forget(scope: Scope, id: string): Promise<void> {
+    return this.#memory.forget(scope, id);
+  }
+
   define(catalogue: string, definitions: ReadonlyMap<string, string>): Promise<void> {
     return this.#told(this.#memory.define(catalogue, definitions));
   }

@@ -77,6 +77,10 @@ export class RemoteStore implements Store {
     return asOutstanding(await this.#call("settle", scope, id));
   }
 
+  forget(scope: Scope, id: string): Promise<void> {
+    return this.#call("forget", scope, id);
+  }
+
   async define(catalogue: string, definitions: ReadonlyMap<string, string>): Promise<void> {
     if (definitions.size > 0) await this.#call("define", catalogue, definitions);
   }

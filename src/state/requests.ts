@@ -12,7 +12,6 @@ import type { Telling } from "./telling.ts";
 interface Kept extends KeptRequest {
   readonly scope: Scope;
   readonly id: string;
-  answered: boolean;
 }
 
 export class Requests {
@@ -41,12 +40,8 @@ export class Requests {
   remember(scope: Scope, id: string, { method, body }: Outstanding, doubtful: boolean): void {
     const known = this.#kept.get(keyOf(scope, id));
     const reused = known !== undefined && scope.session !== "" && known.body?.equals(body) !== true;
-    const asked: KeptRequest = {
-      method,
-      body: body.length > this.#bodyBytes ? undefined : ownCopy(body),
-      answered: false,
-      ambiguous: reused || doubtful || known?.ambiguous === true,
-    };
+    const ambiguous = reused || doubtful || known?.ambiguous === true;
+    const asked: KeptRequest = { method, body: ambiguous || body.length > this.#bodyBytes ? undefined : ownCopy(body), ambiguous };
     this.follow(scope, id, asked, 0);
     if (scope.direction === "server_to_client") this.#telling.changed(() => ({ note: "asked", scope, id, asked }));
   }
@@ -58,10 +53,9 @@ export class Requests {
   }
 
   settle(scope: Scope, id: string): Outstanding | undefined {
-    if (this.#kept.get(keyOf(scope, id))?.answered === true) return undefined;
     const request = this.recall(scope, id);
     if (request === undefined) return undefined;
-    this.settled(scope, id);
+    this.forget(scope, id);
     if (scope.direction === "server_to_client") this.#telling.changed(() => ({ note: "settled", scope, id }));
     return request;
   }
@@ -71,9 +65,10 @@ export class Requests {
     this.#kept.set(keyOf(scope, id), join(scope.direction, scope.principal), { ...asked, scope, id }, asked.body?.length ?? 0, ageMs);
   }
 
-  settled(scope: Scope, id: string): void {
-    const kept = this.#kept.get(keyOf(scope, id));
-    if (kept !== undefined) kept.answered = true;
+  /** A request whose id stands for others too stays: they would be told from each other no longer. */
+  forget(scope: Scope, id: string): void {
+    const key = keyOf(scope, id);
+    if (this.#kept.get(key)?.ambiguous === false) this.#kept.delete(key);
   }
 
   *notes(): Generator<Note> {

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { openGateway, type TestGateway } from "../support/gateway.ts";
 import { send } from "../support/post.ts";
-import { events, openUpstream, type ScriptedUpstream } from "../support/upstream.ts";
+import { events, json, openUpstream, type ScriptedUpstream } from "../support/upstream.ts";
 
 const POLICY = `package policies.house
 
@@ -69,6 +69,19 @@ test("a rule on the target of the answered request fires on a resumed stream", a
 test("an answer whose request was too large to keep is withheld", async () => {
   expect(await answeredLater(call("guarded", "x".repeat(5_000_000)))).toBe("id: 2\n\n");
   expect(gateway.records().at(-1)).toMatchObject({ direction: "server_to_client", effect: "error", reason: "ERR_UNASKED", bytes_out: 0 });
+});
+
+// Once it is answered, nothing under its id can be its answer: it is kept only where the client can ask for the stream again.
+test.each([
+  ["as JSON", `{"jsonrpc":"2.0","id":1,"result":{}}`, 0],
+  ["on a stream without ids", 'data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n', 0],
+  ["on a stream that can be resumed", 'id: 1\ndata: {"jsonrpc":"2.0","id":1,"result":{}}\n\n', 1],
+])("a request that was answered %s", async (_how, answer, kept) => {
+  upstream.answer(answer.startsWith("{") ? json(answer) : events(answer));
+  expect((await post(call("other"))).body.toString()).toBe(answer);
+  upstream.answer(events(`id: 2\ndata: ${RESULT}\n\n`));
+  expect((await resume()).body.toString()).toBe(kept === 0 ? "id: 2\n\n" : `id: 2\ndata: ${RESULT}\n\n`);
+  if (kept === 0) expect(gateway.records().at(-1)).toMatchObject({ effect: "error", reason: "ERR_UNASKED" });
 });
 
 const question = (text: string): string =>

@@ -419,7 +419,9 @@ export function starter(config: Config): (sent: Sent) => Promise<Transaction | u
       headers,
     };
     const waiting =
-      answers && asked !== undefined ? { id: message.id, request: { method: asked.method ?? "", message: asked }, open: true } : undefined;
+      answers && asked !== undefined
+        ? { id: message.id, request: { method: asked.method ?? "", message: asked }, open: true, resumable: false }
+        : undefined;
     return conversation.begin(exchange, direction, message, waiting);
   };
 }

@@ -243,7 +243,7 @@ describe("outstanding requests", () => {
     await store.remember(asked, "1", request("{}"));
     const both = await Promise.all([store.settle(asked, "1"), store.settle(asked, "1")]);
     expect(both).toEqual([request("{}"), undefined]);
-    expect(await store.recall(asked, "1")).toEqual(request("{}"));
+    expect(await store.recall(asked, "1")).toBeUndefined();
     await store.remember(asked, "1", request("{}"));
     expect(await store.settle(asked, "1")).toEqual(request("{}"));
   });
@@ -256,6 +256,19 @@ describe("outstanding requests", () => {
       expect(await store.recall(scope("alice"), "1")).toBeUndefined();
       expect(await store.settle(scope("alice"), "1")).toBeUndefined();
     }
+  });
+
+  it("are forgotten where no other answer can come, but not that an id stood for two", async () => {
+    const { store } = storeAt();
+    await store.remember(scope("alice"), "1", request("{}"));
+    await store.forget(scope("bob"), "1");
+    expect(await store.recall(scope("alice"), "1")).toEqual(request("{}"));
+    await store.forget(scope("alice"), "1");
+    expect(await store.recall(scope("alice"), "1")).toBeUndefined();
+    for (const body of ["[]", "{}"]) await store.remember(scope("alice"), "1", request(body));
+    await store.forget(scope("alice"), "1");
+    await store.remember(scope("alice"), "1", request("{}"));
+    expect(await store.recall(scope("alice"), "1")).toBeUndefined();
   });
 
   it("without a session follow each other under one id", async () => {

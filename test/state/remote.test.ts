@@ -49,6 +49,9 @@ describe("two worker processes with the supervisor's store", () => {
     expect(await other.call("recall", sent, "1")).toEqual({ method: "tools/list", body: Buffer.from("list") });
     await other.call("remember", sent, "1", { method: "ping", body: Buffer.from("ping") });
     expect(await one.call("recall", sent, "1")).toBeUndefined();
+    await one.call("remember", sent, "2", { method: "ping", body: Buffer.from("ping") });
+    await other.call("forget", sent, "2");
+    expect(await one.call("recall", sent, "2")).toBeUndefined();
     await other.call("endSession", "crm", "s");
     expect(await one.call("sessionOwner", "crm", "s", "bob")).toBe("bob");
   });
@@ -165,6 +168,7 @@ describe("a served store", () => {
         ["remember", [ASKED, "1", { method: "ping", body: "text" }]],
         ["recall", [null, "1"]],
         ["settle", [ASKED]],
+        ["forget", [ASKED]],
         ["define", ["crm", { tool: "{}" }]],
         ["define", ["crm", new Map([["tool", 7]])]],
       ].map(([method, args]) => ({ kind: "store", calls: [[1, method, args]] })),
