@@ -52,7 +52,7 @@ const EXPLANATIONS: Record<ErrorCode, Explanation> = {
   ERR_HTTP: client("Ambiguous or malformed HTTP, such as two lengths."),
   ERR_HTTP_METHOD: client("Not POST, GET or DELETE; under 2026-07-28, not POST."),
   ERR_OVERLOADED: client(
-    "Too many calls in flight (`limits.in_flight`), too many bytes held for them (`limits.buffered`), or an event loop that is late all the time (`limits.lag_ms`); `detail` says which, and `by one caller` where that caller alone has too much. Nothing was forwarded: after `Retry-After` the same request may be sent again.",
+    "Too many calls in flight (`limits.in_flight`), too many bytes held for them (`limits.buffered`), an event loop that is late all the time (`limits.lag_ms`), or one that messages of this caller hold for long again and again; `detail` says which, and `by one caller` where that caller alone has too much. Nothing was forwarded: after `Retry-After` the same request may be sent again.",
   ),
   ERR_TIMEOUT_BODY: client("The body was not complete within `limits.body_ms`."),
   ERR_UNAUTHENTICATED: caller("No API key, an unknown or expired one, or two different ones. The audit record says which."),

@@ -22,6 +22,7 @@ import { failureOf, guarded, type Judgement, jsonLimits, type Stages } from "./s
 import { Conversation } from "./state/conversation.ts";
 import type { Store } from "./state/store.ts";
 import type { InFlight } from "./watch/in-flight.ts";
+import type { LoopTime } from "./watch/loop-time.ts";
 import type { Quarantine } from "./watch/quarantine.ts";
 import { forward, forwardOwn, type ForwardParts } from "./upstream/forward.ts";
 import { Forwarder } from "./upstream/forwarder.ts";
@@ -37,6 +38,7 @@ export interface Lasting {
   readonly ownAnswers: OwnAnswers;
   readonly inFlight: InFlight;
   readonly quarantine: Quarantine;
+  readonly loopTime: LoopTime;
   /** The judging stages of the newest configuration: messages on streams that were open before a reload are judged by them too. */
   readonly newest: () => Judgement;
 }
@@ -63,7 +65,7 @@ const ticks = (): number => performance.now();
 
 /** Builds the stages for one configuration and policy. */
 export function compose(config: Config, policy: Policy, hosts: HostRules, lasting: Lasting, options: ComposeOptions): Current {
-  const { store, sink, metrics, log, keys, inFlight, quarantine } = lasting;
+  const { store, sink, metrics, log, keys, inFlight, quarantine, loopTime } = lasting;
   const limits = jsonLimits(config);
   const recorder = new Recorder({
     sink,
@@ -77,7 +79,7 @@ export function compose(config: Config, policy: Policy, hosts: HostRules, lastin
   });
   const conversation = new Conversation(store, limits, Date.now);
   const authenticator = createAuthenticator(config.authn);
-  const admission = new Admission({ authenticator, hosts, store, recorder, quarantine, clock: Date.now });
+  const admission = new Admission({ authenticator, hosts, store, recorder, quarantine, loopTime, clock: Date.now });
   const forwarder = new Forwarder(config.limits, metrics);
   const hop: ForwardParts = { forwarder, limits };
   const exits = new Exits({
@@ -103,6 +105,7 @@ export function compose(config: Config, policy: Policy, hosts: HostRules, lastin
       exits,
       recorder,
       working: inFlight.working,
+      due: (flow) => loopTime.due(flow),
       judgement: lasting.newest,
       timely: deadline(options.judgeMs ?? JUDGE_MS),
       forward: async (call, exchange, leaving) => {

@@ -25,6 +25,7 @@ import { MemoryStore } from "./state/memory.ts";
 import type { Store } from "./state/store.ts";
 import { endOnFault, recordUnderWay } from "./watch/crash.ts";
 import { InFlight } from "./watch/in-flight.ts";
+import { LoopTime } from "./watch/loop-time.ts";
 import { Quarantine, type Quarantined } from "./watch/quarantine.ts";
 import { startWatchdog } from "./watch/watchdog.ts";
 import { OwnAnswers } from "./upstream/own-answers.ts";
@@ -90,6 +91,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       startProblem(config, "audit/file", `The audit file ${config.audit.file} cannot be opened (${audit.failure.detail ?? ""}).`),
     ]);
   let current: Current | undefined;
+  const loopTime = new LoopTime(ticks);
   const lasting: Lasting = {
     store: options.store ?? new MemoryStore(ticks),
     sink: audit.value,
@@ -99,7 +101,12 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
     ownAnswers: new OwnAnswers(log, (server, code) => {
       metrics.upstreamFault(server, code);
     }),
-    inFlight: new InFlight(),
+    inFlight: new InFlight({
+      took: (flow, ms) => {
+        loopTime.took(flow, ms);
+      },
+    }),
+    loopTime,
     quarantine: new Quarantine(ticks),
     newest: () => {
       if (current === undefined) throw new Fault({ code: "ERR_NO_POLICY" });

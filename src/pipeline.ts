@@ -67,6 +67,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
     case "refusal":
       return exits.fault(hop, { code: "ERR_UPSTREAM_REFUSED", detail: `status ${status}` }, answer.value);
     case "json": {
+      await stages.due(hop.exchange.flow);
       const message = await readMessage(body, stages.limits, stages.working(hop.exchange.flow));
       if (!message.ok) return exits.fault(hop, message.failure, answer.value);
       if (message.value.method !== undefined)
@@ -81,6 +82,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
     case "events": {
       reply.startEvents(headers, hop.asked);
       const broken = await eachEvent(body, stages.maxEventBytes, async (event) => {
+        await stages.due(hop.exchange.flow);
         // What comes after the client has left goes nowhere: it is not judged, so that no record says it was let pass.
         if (hop.call.gone.aborted) throw new Fault({ code: "ERR_CLIENT_GONE" });
         await reply.write(await deliverEvent(stages, hop, event));

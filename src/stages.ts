@@ -59,6 +59,8 @@ export interface Stages extends Screening {
   readonly recorder: Recording & { ended(transaction: Transaction): void };
   /** Marks whose work is being done. */
   readonly working: Working;
+  /** Waits until a message of a server to this caller may be judged: at once, unless the caller's work keeps others out. */
+  readonly due: (flow: string) => Awaitable<void>;
   /** Sends a message that may leave (none for GET and DELETE) to the call's server. */
   forward(call: Call, exchange: Exchange, leaving?: Leaving): Promise<Result<Answer>>;
 }

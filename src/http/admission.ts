@@ -14,6 +14,7 @@ import { type Standing, standingOf, standingWithoutBody } from "../mcp/revisions
 import type { PrincipalFacts } from "../policy/input.ts";
 import type { Store } from "../state/store.ts";
 import { decisionIds, type Exchange } from "../transaction.ts";
+import type { LoopTime } from "../watch/loop-time.ts";
 import type { Quarantine } from "../watch/quarantine.ts";
 import type { Call } from "./call.ts";
 import type { HostRules } from "./host-rules.ts";
@@ -38,6 +39,7 @@ export interface AdmissionParts {
   readonly hosts: HostRules;
   readonly store: Store;
   readonly quarantine: Quarantine;
+  readonly loopTime: LoopTime;
   readonly recorder: Recorder;
   readonly clock: () => number;
 }
@@ -65,7 +67,7 @@ export class Admission {
     const caller: Caller = { exchangeId: randomUUID(), ...authenticated.value, flow };
     const retryAfter = quarantine.left(flow);
     if (retryAfter !== undefined) return fail({ code: "ERR_QUARANTINED", retryAfter, caller });
-    const full = call.visit.claim(flow);
+    const full = call.visit.claim(flow) ?? this.#overtime(flow);
     if (full !== undefined) return fail({ ...full, caller });
     if (server.disabled) return fail({ code: "ERR_SERVER_DISABLED" });
     const shape = checkShape(call);
@@ -84,6 +86,9 @@ export class Admission {
 
   /** A POST whose message has been read. */
   async identify(call: Call, caller: Caller, message: Message): Promise<Result<Exchange>> {
+    // Again, since its body may have come long after its head.
+    const overtime = this.#overtime(caller.flow);
+    if (overtime !== undefined) return fail(overtime);
     const standing = standingOf(call.request.rawHeaders, message);
     if (!standing.ok) return standing;
     const mirrored = mirroredFault(call.request.rawHeaders, message, standing.value.era);
@@ -93,6 +98,14 @@ export class Admission {
     if (!paramHeadersStillTrue(call.request.rawHeaders, message))
       return fail({ code: "ERR_HEADER_MISMATCH", detail: "an Mcp-Param header says what no argument says" });
     return this.#exchange(call, caller, standing.value);
+  }
+
+  /** Why a caller has to wait whose messages take the loop's time from others. */
+  #overtime(flow: string): Failure | undefined {
+    const ms = this.#parts.loopTime.wait(flow);
+    return ms === undefined
+      ? undefined
+      : { code: "ERR_OVERLOADED", detail: "the time of the event loop, by one caller", retryAfter: Math.ceil(ms / 1000) };
   }
 
   async #exchange(call: Call, caller: Caller, standing: Standing): Promise<Result<Exchange>> {

@@ -104,7 +104,7 @@ export class Reply {
     const { rpc, public: text } = ERRORS[code];
     if (this.#response.headersSent) return this.break();
     if (code === "ERR_UNAUTHENTICATED") this.#response.setHeader("www-authenticate", "Bearer");
-    if (code === "ERR_OVERLOADED") this.#response.setHeader("retry-after", RETRY_AFTER_S);
+    if (code === "ERR_OVERLOADED" && !headers.includes("retry-after")) this.#response.setHeader("retry-after", RETRY_AFTER_S);
     if (!this.#response.req.complete) discard(this.#response.req);
     this.json(status, headers, errorAnswer(id, rpc, text, data));
   }

@@ -3,6 +3,7 @@
  * whose work is being done. Every entry is recorded by whoever moves it on first: the loop or the thread.
  * Must not know what a record means, and must not wait for anything but the end.
  */
+import { LONG_MS } from "./loop-time.ts";
 import { bytesFor, CURRENT_AT, CURRENT_BYTES, ENTRIES_AT, ENTRY_WORDS, STATE, TEXT_BYTES, textsAt, WORD } from "./layout.js";
 
 /** Messages that may be under way at once; the memory is taken from the machine only as entries are used. */
@@ -16,6 +17,17 @@ export type Working = (flow: string) => <T>(work: () => T) => T;
 /** Index of an entry. */
 export type Slot = number;
 
+interface InFlightOptions {
+  readonly capacity?: number;
+  /** What the loop does once the thread has given the process up. Must not return; without it the loop stands still until the end. */
+  readonly end?: () => never;
+  /**
+   * Told when a flow's work took the loop for long without a break, in milliseconds of processor time: to within two ticks of the thread's
+   * clock, and only where there is a thread.
+   */
+  readonly took?: (flow: string, ms: number) => void;
+}
+
 export class InFlight {
   readonly memory: SharedArrayBuffer;
   readonly capacity: number;
@@ -23,6 +35,7 @@ export class InFlight {
   readonly #bytes: Buffer;
   readonly #textsAt: number;
   readonly #end: () => never;
+  readonly #took: (flow: string, ms: number) => void;
   /** Entries that nobody uses, the one used last on top: few are ever touched. */
   readonly #free: Int32Array;
   #top: number;
@@ -30,9 +43,10 @@ export class InFlight {
   #flow = "";
   #flowBytes = 0;
 
-  /** `end`: what the loop does once the thread has given the process up; must not return. */
-  constructor(capacity: number = CAPACITY, end?: () => never) {
+  /** `end`: what the loop does once the thread has given the process up; must not return. `took`: told how long a flow's work took. */
+  constructor({ capacity = CAPACITY, end, took }: InFlightOptions = {}) {
     this.capacity = capacity;
+    this.#took = took ?? ((): void => {});
     this.memory = new SharedArrayBuffer(bytesFor(capacity));
     this.#words = new Int32Array(this.memory, 0, ENTRIES_AT / 4 + capacity * ENTRY_WORDS);
     this.#bytes = Buffer.from(this.memory);
@@ -107,11 +121,14 @@ export class InFlight {
       this.#flowBytes = written > CURRENT_BYTES - 4 ? 0 : written;
     }
     Atomics.store(this.#words, WORD.CURRENT, this.#flowBytes);
+    const began = this.#words[WORD.CLOCK] as number;
     try {
       return work();
     } finally {
       Atomics.store(this.#words, WORD.CURRENT, 0);
       this.alive();
+      const ms = ((this.#words[WORD.CLOCK] as number) - began) | 0;
+      if (ms >= LONG_MS) this.#took(flow, ms);
     }
   }
 

@@ -21,6 +21,8 @@ export const WORD = {
   USED: 5,
   /** Nothing writes it: the loop waits on it for the end. */
   NEVER: 6,
+  /** Milliseconds, modulo 2^32, for which the loop's thread has had a processor: true some time ago. Written by the thread. */
+  CLOCK: 7,
 };
 
 /** What an entry is at the moment. Who moves it on by compare-and-exchange is the one who records it. */

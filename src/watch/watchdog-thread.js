@@ -15,6 +15,8 @@ const { memory, capacity, audit, report } =
   /** @type {{ memory: SharedArrayBuffer, capacity: number, audit: string, report: number | undefined }} */ (workerData);
 
 const LOOKS = 6;
+/** The clock is set so often, in milliseconds. */
+const CLOCK_MS = 25;
 /** A loop that has stood for this part of the limit is suspect: a process that then dies of memory has somebody to blame. */
 const SUSPECT = 1 / 4;
 /** Longest wait for the supervisor to end this process, once its replacement listens. */
@@ -44,9 +46,11 @@ function watch() {
   for (;;) {
     const limit = load(WORD.STALL_MS);
     const pause = limit / LOOKS;
-    Atomics.wait(words, WORD.NEVER, 0, pause);
+    Atomics.wait(words, WORD.NEVER, 0, Math.min(pause, CLOCK_MS));
     const time = now();
     const hasRun = processorTime();
+    Atomics.store(words, WORD.CLOCK, hasRun === Infinity ? time : hasRun);
+    if (time - looked < pause) continue;
     // When this thread was late, both were: a suspended machine, a stopped process. And a loop that would run if others let it have a
     // processor has stood still for as long as it had one.
     const lived = Math.min(time - looked, pause * 2, isRunnable() ? hasRun - ran : Infinity);

@@ -53,8 +53,11 @@ class Filling implements AuditSink {
 
 function open(onError: "deny" | "allow" = "deny") {
   const sink = new Filling();
-  const inFlight = new InFlight(64, () => {
-    throw new Error("given up");
+  const inFlight = new InFlight({
+    capacity: 64,
+    end: () => {
+      throw new Error("given up");
+    },
   });
   const metrics = new Metrics({ process: false });
   const journal = new Journal({ sink, onError, metrics, log: pino({ level: "silent" }), clock: () => 0, inFlight });

@@ -31,7 +31,7 @@ test("property: a record, and what the watchdog would write, is JSON that says w
       rmSync(file, { force: true });
       const sink = openAuditFile(file);
       if (!sink.ok) throw new Error(sink.failure.detail);
-      const inFlight = new InFlight(4);
+      const inFlight = new InFlight({ capacity: 4 });
       const recorder = new Recorder({
         sink: sink.value,
         onError: "deny",

@@ -6,8 +6,11 @@ import { CURRENT_AT, ENTRIES_AT, ENTRY_WORDS, STATE, TEXT_BYTES, textsAt, WORD }
 
 class Ended extends Error {}
 const open = (capacity: number): InFlight =>
-  new InFlight(capacity, () => {
-    throw new Ended();
+  new InFlight({
+    capacity,
+    end: () => {
+      throw new Ended();
+    },
   });
 
 /** The thread's view. */
