@@ -60,7 +60,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
   const { exits } = stages;
   if (!answer.ok) return exits.fault(hop, answer.failure);
   const { form, status, headers, body } = answer.value;
-  const { reply } = hop.call;
+  const { reply, gone } = hop.call;
   switch (form) {
     case "empty":
       return reply.empty(status, headers);
@@ -68,6 +68,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
       return exits.fault(hop, { code: "ERR_UPSTREAM_REFUSED", detail: `status ${status}` }, answer.value);
     case "json": {
       await stages.due(hop.exchange.flow);
+      if (gone.aborted) return exits.fault(hop, { code: "ERR_CLIENT_GONE" }, answer.value);
       const message = await readMessage(body, stages.limits, stages.working(hop.exchange.flow));
       if (!message.ok) return exits.fault(hop, message.failure, answer.value);
       if (message.value.method !== undefined)
@@ -84,7 +85,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
       const broken = await eachEvent(body, stages.maxEventBytes, async (event) => {
         await stages.due(hop.exchange.flow);
         // What comes after the client has left goes nowhere: it is not judged, so that no record says it was let pass.
-        if (hop.call.gone.aborted) throw new Fault({ code: "ERR_CLIENT_GONE" });
+        if (gone.aborted) throw new Fault({ code: "ERR_CLIENT_GONE" });
         await reply.write(await deliverEvent(stages, hop, event));
       });
       return exits.end(hop, broken);

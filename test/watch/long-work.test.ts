@@ -141,3 +141,33 @@ test("what its server sends waits, and nothing of it is lost", async () => {
   const longest = Math.max(...times.slice(1).map((time, at) => time - (times[at] ?? time)));
   expect(longest).toBeGreaterThan(Math.max(2_000, 2 * heavyMs));
 }, 120_000);
+
+test("an answer that waits is nobody's once its client has left", async () => {
+  upstream.answer(json(OK));
+  const left = (async () => {
+    for (;;) {
+      const leave = new AbortController();
+      const answer = fetch(url, {
+        method: "POST",
+        body: call(list()),
+        headers: { "X-API-Key": KEYS.alice, "Content-Type": "application/json", Accept: "application/json, text/event-stream" },
+        signal: leave.signal,
+      }).then(
+        (response) => response.text(),
+        () => undefined,
+      );
+      const waits = new Promise<"waits">((resolve) => setTimeout(resolve, 2_000 + 2 * heavyMs, "waits"));
+      if ((await Promise.race([answer, waits])) !== "waits") continue;
+      leave.abort();
+      await answer;
+      return;
+    }
+  })();
+  await bobCallsDuring(left);
+  const gone = () => records().find(({ principal, reason }) => principal.id === "alice" && reason === "ERR_CLIENT_GONE");
+  await expect.poll(gone, { timeout: 30_000 }).toMatchObject({ kind: "synthetic", method: "tools/call" });
+  const answers = records().filter(
+    ({ exchange_id, direction, kind }) => exchange_id === gone()?.exchange_id && direction === "server_to_client" && kind === "message",
+  );
+  expect(answers).toEqual([]);
+}, 120_000);
