@@ -14,11 +14,13 @@ export interface Account {
   visits: number;
   calls: number;
   bytes: number;
+  /** Of the bytes, those beyond its share. */
+  beyond: number;
 }
 
 /** What is under way may fill the memory so much further: refusing it would waste what was done already. */
 const UNDER_WAY = 2;
-/** What one caller may send of what is allowed to all: the rest is there for the others, whatever it does. */
+/** What one caller may have of what is allowed to all: the rest is there for the others, whatever it does. */
 const SHARE = 0.75;
 
 export class Holdings {
@@ -27,6 +29,7 @@ export class Holdings {
   readonly #accounts = new Map<string, Account>();
   #calls = 0;
   #bytes = 0;
+  #beyond = 0;
 
   constructor(limits: () => HoldingLimits) {
     this.#limits = limits;
@@ -42,9 +45,14 @@ export class Holdings {
     return this.#bytes;
   }
 
+  /** The same, of each caller no more than its share: what others are refused by. */
+  get shares(): number {
+    return this.#bytes - this.#beyond;
+  }
+
   /** The account of a caller, from its first request on until its last has left. */
   open(flow: string): Account {
-    const account = this.#accounts.get(flow) ?? { visits: 0, calls: 0, bytes: 0 };
+    const account = this.#accounts.get(flow) ?? { visits: 0, calls: 0, bytes: 0, beyond: 0 };
     if (account.visits === 0) this.#accounts.set(flow, account);
     account.visits += 1;
     return account;
@@ -65,6 +73,19 @@ export class Holdings {
   /** Whether a caller may send so many more bytes. A message that is all it has (`own`) is within its share. */
   maySend({ bytes }: Account, own: number, more: number): boolean {
     return bytes === own || bytes + more <= this.#limits().buffered * SHARE;
+  }
+
+  /** Whether so many more bytes may be held for a caller's answers; as for `maySend`. Its share is one of what may be under way. */
+  mayHold({ bytes }: Account, own: number, more: number): boolean {
+    return more <= 0 || bytes === own || bytes + more <= this.#limits().buffered * UNDER_WAY * SHARE;
+  }
+
+  /** So many bytes more are a caller's. */
+  charge(account: Account, bytes: number): void {
+    account.bytes += bytes;
+    const beyond = Math.max(0, account.bytes - this.#limits().buffered * SHARE);
+    this.#beyond += beyond - account.beyond;
+    account.beyond = beyond;
   }
 
   /** So many calls more. */

@@ -72,7 +72,7 @@ export class Load {
         ? "limits.lag_ms"
         : this.calls >= Math.max(1, in_flight * part)
           ? "limits.in_flight"
-          : this.bytes >= buffered * part
+          : this.#holdings.shares >= buffered * part
             ? "limits.buffered"
             : undefined;
     this.#shedding = full !== undefined;

@@ -29,7 +29,7 @@ export class Visit {
     this.#flow = flow;
     this.#account = account;
     account.calls += this.#counted;
-    account.bytes += this.#kept + this.#held;
+    this.#holdings.charge(account, this.#kept + this.#held);
     return failure;
   }
 
@@ -55,7 +55,9 @@ export class Visit {
   /** So many bytes of the answer are held now. False when there is no room for them. */
   hold(bytes: number): boolean {
     if (this.#left) return false;
-    if (!this.#weigh(bytes - this.#held)) return false;
+    const more = bytes - this.#held;
+    if (this.#account !== undefined && !this.#holdings.mayHold(this.#account, this.#kept + this.#held, more)) return false;
+    if (!this.#weigh(more)) return false;
     this.#held = bytes;
     return true;
   }
@@ -70,7 +72,7 @@ export class Visit {
 
   #weigh(bytes: number): boolean {
     if (!this.#holdings.weigh(bytes)) return false;
-    if (this.#account !== undefined) this.#account.bytes += bytes;
+    if (this.#account !== undefined) this.#holdings.charge(this.#account, bytes);
     return true;
   }
 

@@ -5,6 +5,7 @@
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -279,4 +280,37 @@ test("one caller's half-sent bodies do not keep another caller out", { timeout: 
   expect(new Set(details.map(({ principal, reason }) => `${principal.id} ${reason}`))).toEqual(new Set(["ann ERR_OVERLOADED"]));
   for (const sending of opened) sending.destroy();
   await expect.poll(async () => (await by(ann)).status, { timeout: 10_000 }).toBe(200);
+});
+
+test("answers that one caller does not take do not keep another caller out", { timeout: 60_000 }, async () => {
+  const large = JSON.stringify(Array.from({ length: 7 }, () => "x".repeat(MIB)));
+  upstream.answer((received, response) => {
+    const { id } = JSON.parse(received.body) as { id: number };
+    const text = received.body.includes("large") ? large : "[]";
+    response.writeHead(200, { "content-type": "application/json" }).end(`{"jsonrpc":"2.0","id":${id},"result":{"t":${text}}}`);
+  });
+  const [ann, bob] = [newApiKey(), newApiKey()];
+  await serve(
+    "{buffered: 16MiB, body: 8MiB, body_ms: 30s}",
+    `authn: {api_keys: [{id: ann, sha256: ${hashApiKey(ann)}}, {id: bob, sha256: ${hashApiKey(bob)}}]}\n`,
+  );
+  const body = call(1, 10).replace("echo", "large");
+  const unread = Array.from({ length: 12 }, () => {
+    const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1" });
+    socket.on("error", () => {}).pause();
+    socket.write(
+      `POST /one/mcp HTTP/1.1\r\nHost: ${new URL(url).host}\r\nX-API-Key: ${ann}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    return socket;
+  });
+  await expect.poll(async () => sumOf(await scrape(), "sluice_buffered_bytes"), { timeout: 20_000 }).toBeGreaterThan(16 * MIB);
+  await expect.poll(() => records().filter(({ reason }) => reason === "ERR_NO_ROOM").length, { timeout: 20_000 }).toBeGreaterThan(0);
+  const by = (key: string) => send(`${url}/one/mcp`, { headers: { "x-api-key": key }, body: call(2, 10) });
+  expect((await by(ann)).status).toBe(503);
+  for (let round = 0; round < 5; round += 1) expect((await by(bob)).status).toBe(200);
+  const refused = records().filter(({ kind, reason }) => kind === "refused" || reason === "ERR_NO_ROOM");
+  expect(new Set(refused.map(({ principal }) => principal.id))).toEqual(new Set(["ann"]));
+  for (const socket of unread) socket.destroy();
+  await expect.poll(async () => (await by(ann)).status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(async () => sumOf(await scrape(), "sluice_buffered_bytes"), { timeout: 10_000 }).toBe(0);
 });

@@ -1,8 +1,9 @@
 /** What the process takes on, by the numbers alone: limits, hysteresis, and that everything taken is given back. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Holdings } from "../../src/http/holdings.ts";
 import { Load, type LoadLimits } from "../../src/http/load.ts";
-import { type Visit, weighed } from "../../src/http/visit.ts";
+import { Visit, weighed } from "../../src/http/visit.ts";
 import type { Body } from "../../src/mcp/body.ts";
 
 const LIMITS: LoadLimits = { in_flight: 10, buffered: 1000, lag_ms: 100 };
@@ -146,6 +147,20 @@ describe("one caller", () => {
     expect(refused(load, "ann")).toBe("limits.buffered, by one caller");
   });
 
+  test("may have three quarters of what may be under way for its answers, and then the others are let in all the same", () => {
+    const load = open();
+    const visits = Array.from({ length: 3 }, () => claimed(load, "ann"));
+    expect(visits.map((visit) => visit.hold(700))).toEqual([true, true, false]);
+    expect(load.bytes).toBe(1400);
+    expect(refused(load, "ann")).toBe("limits.buffered, by one caller");
+    expect(refused(load, "bob")).toBeUndefined();
+    expect(claimed(load, "bob").hold(200)).toBe(true);
+    claimed(load, "carol", 50);
+    expect(refusal(load)).toBe("limits.buffered");
+    for (const visit of visits) visit.leave();
+    expect(refusal(load)).toBeUndefined();
+  });
+
   test("counts what was there before it was known", () => {
     const load = open({ in_flight: 12 });
     for (let at = 0; at < 9; at += 1) {
@@ -177,26 +192,31 @@ describe("a late event loop", () => {
 test("whatever comes and goes, all is given back and nothing goes below zero", () => {
   const step = fc.record({
     visit: fc.nat(5),
-    what: fc.constantFrom("begin", "rest", "keep", "hold", "leave", "claim"),
+    what: fc.constantFrom("begin", "rest", "keep", "hold", "leave", "claim", "limits"),
     bytes: fc.nat(1500),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const load = open({ in_flight: 1000 });
-      const visits = Array.from({ length: 6 }, () => enter(load));
+      let buffered = 1000;
+      const load = new Holdings(() => ({ in_flight: 1000, buffered }));
+      const visits = Array.from({ length: 6 }, () => new Visit(load));
       for (const { visit: at, what, bytes } of steps) {
         const visit = visits[at] as Visit;
         if (what === "keep" || what === "hold") visit[what](bytes);
         else if (what === "claim") visit.claim(bytes % 2 === 0 ? "ann" : "bob");
+        // A reload.
+        else if (what === "limits") buffered = 200 + (bytes % 800);
         else visit[what as "begin"]();
         expect(load.calls).toBeGreaterThanOrEqual(0);
         expect(load.bytes).toBeGreaterThanOrEqual(0);
         expect(load.bytes).toBeLessThanOrEqual(2000);
+        expect(load.shares).toBeGreaterThanOrEqual(0);
+        expect(load.shares).toBeLessThanOrEqual(load.bytes);
       }
       for (const visit of visits) visit.leave();
-      expect([load.calls, load.bytes]).toEqual([0, 0]);
+      expect([load.calls, load.bytes, load.shares]).toEqual([0, 0, 0]);
       // Nobody is charged for what is over.
-      for (const flow of ["ann", "bob"]) expect(enter(load).claim(flow)).toBeUndefined();
+      for (const flow of ["ann", "bob"]) expect(new Visit(load).claim(flow)).toBeUndefined();
     }),
   );
 });
