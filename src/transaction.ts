@@ -70,7 +70,7 @@ export interface Asked {
   readonly request: AnsweredRequest;
   /** The answer is outstanding. */
   open: boolean;
-  /** An event with an id came on the stream of a session: the client can resume it, and have the answer once more. */
+  /** An event with an id came on its stream, whether or not the client got the id: the answer may come once more on another one. */
   resumable: boolean;
 }
 

@@ -28,6 +28,8 @@ const LONGEST_COMMENT = 1024;
 
 export class Exits {
   readonly #parts: ExitParts;
+  /** Streams of a session on which an event with an id came, and the client got it: it can resume those. */
+  readonly #resumable = new WeakSet<Hop>();
 
   constructor(parts: ExitParts) {
     this.#parts = parts;
@@ -74,7 +76,7 @@ export class Exits {
   end(hop: Hop, broken: Failure | undefined): void {
     if (hop.call.reply.stopped) return;
     const waits = hop.asked?.open === true;
-    if (broken === undefined && (!waits || hop.asked?.resumable === true)) return hop.call.reply.end();
+    if (broken === undefined && (!waits || this.#resumable.has(hop))) return hop.call.reply.end();
     const failure: Failure = broken ?? { code: "ERR_UPSTREAM_ANSWER", detail: "the stream ended without an answer" };
     const { gone, reply } = hop.call;
     const code = reply.interrupted ? "ERR_INTERRUPTED" : upstreamCode(failure);
@@ -97,8 +99,10 @@ export class Exits {
     const dropId = event.id !== undefined && !plain(event.id, LONGEST_ID);
     const dropName = event.name !== undefined && event.name !== "message";
     const blankComments = event.comments.some((comment) => !plain(comment, LONGEST_COMMENT));
-    const resumes = hop.exchange.session !== undefined && event.id !== undefined && event.id !== "" && !dropId;
-    if (resumes && hop.asked !== undefined) hop.asked.resumable = true;
+    if (hop.exchange.session !== undefined && event.id !== undefined && event.id !== "") {
+      if (hop.asked !== undefined) hop.asked.resumable = true;
+      if (!dropId) this.#resumable.add(hop);
+    }
     return dropId || dropName || blankComments || event.unknown > 0 ? { dropId, dropName, blankComments } : undefined;
   }
 

@@ -3,7 +3,7 @@
  * make it forget what another needs. Must not know what it holds, and reads no clock of its own.
  */
 
-export interface FairBounds {
+export interface FairBounds<V> {
   readonly entries: number;
   /** Sum of all entries' weights. */
   readonly weight: number;
@@ -11,6 +11,8 @@ export interface FairBounds {
   readonly entriesPerHolder: number;
   /** Milliseconds after which an entry counts as absent. */
   readonly ttlMs: number;
+  /** Told of each entry that goes for want of room, or is found to have gone with time. */
+  readonly lost?: (value: V) => void;
 }
 
 interface Entry<V> {
@@ -27,14 +29,14 @@ interface Share {
 }
 
 export class FairMap<V> {
-  readonly #bounds: FairBounds;
+  readonly #bounds: FairBounds<V>;
   readonly #clock: () => number;
   readonly #entries = new Map<string, Entry<V>>();
   readonly #shares = new Map<string, Share>();
   #weight = 0;
 
   /** `clock`: milliseconds, of which only differences matter. */
-  constructor(bounds: FairBounds, clock: () => number) {
+  constructor(bounds: FairBounds<V>, clock: () => number) {
     this.#bounds = bounds;
     this.#clock = clock;
   }
@@ -44,6 +46,7 @@ export class FairMap<V> {
     if (entry === undefined) return undefined;
     if (this.#clock() - entry.setAt < this.#bounds.ttlMs) return entry.value;
     this.delete(key);
+    this.#bounds.lost?.(entry.value);
     return undefined;
   }
 
@@ -92,6 +95,9 @@ export class FairMap<V> {
 
   #evictOf(share: Share): void {
     const [oldest] = share.keys;
-    if (oldest !== undefined) this.delete(oldest);
+    const entry = oldest === undefined ? undefined : this.#entries.get(oldest);
+    if (oldest === undefined || entry === undefined) return;
+    this.delete(oldest);
+    this.#bounds.lost?.(entry.value);
   }
 }

@@ -17,8 +17,8 @@ import { Telling } from "./telling.ts";
 
 interface Session {
   readonly owner: string;
-  /** Bound by another store: which of its ids a client has used is not known here. */
-  readonly elsewhere: boolean;
+  /** Which of its ids a client has used is not known to the full: it was bound by another store, or some are forgotten. */
+  readonly doubtful: boolean;
 }
 
 /** Limits in one note of a snapshot. */
@@ -51,7 +51,9 @@ export class MemoryStore implements Store {
       { entries: all.sessions, weight: Infinity, entriesPerHolder: all.sessionsPerPrincipal, ttlMs: all.sessionTtlMs },
       clock,
     );
-    this.#requests = new Requests(all, clock, telling);
+    this.#requests = new Requests(all, clock, telling, (scope) => {
+      this.#doubt(scope);
+    });
     this.#catalogues = new Catalogues(all, clock, telling);
   }
 
@@ -101,7 +103,7 @@ export class MemoryStore implements Store {
   async sessionOwner(server: string, session: string, principal: string): Promise<string> {
     const key = join(server, session);
     const known = this.#sessions.get(key);
-    const bound = known ?? { owner: principal, elsewhere: false };
+    const bound = known ?? { owner: principal, doubtful: false };
     this.#sessions.set(key, bound.owner, bound);
     const note = (): Note => ({ note: "session", server, session, principal: bound.owner });
     if (known === undefined) this.#telling.changed(note);
@@ -115,8 +117,9 @@ export class MemoryStore implements Store {
   }
 
   async remember(scope: Scope, id: string, request: Outstanding): Promise<void> {
-    const ids = scope.direction === "client_to_server" ? this.#sessions.get(join(scope.server, scope.session)) : undefined;
-    this.#requests.remember(scope, id, request, ids?.elsewhere === true);
+    const doubtful = (): boolean =>
+      scope.direction === "client_to_server" && this.#sessions.get(join(scope.server, scope.session))?.doubtful === true;
+    this.#requests.remember(scope, id, request, doubtful);
   }
 
   async recall(scope: Scope, id: string): Promise<Outstanding | undefined> {
@@ -162,7 +165,7 @@ export class MemoryStore implements Store {
         return true;
       case "session": {
         const key = join(note.server, note.session);
-        const bound = this.#sessions.get(key) ?? { owner: note.principal, elsewhere: true };
+        const bound = this.#sessions.get(key) ?? { owner: note.principal, doubtful: true };
         this.#sessions.set(key, bound.owner, bound, 0, age);
         return true;
       }
@@ -173,7 +176,7 @@ export class MemoryStore implements Store {
         this.#requests.follow(note.scope, note.id, note.asked, note.age ?? 0);
         return true;
       case "settled":
-        this.#requests.forget(note.scope, note.id);
+        this.#requests.settled(note.scope, note.id);
         return true;
       case "defined":
         this.#catalogues.follow(note.catalogue, note.definitions, age);
@@ -196,6 +199,14 @@ export class MemoryStore implements Store {
     yield* this.#numberings.notes();
     yield* this.#catalogues.notes();
     yield* this.#requests.notes();
+  }
+
+  /** A request of a client is forgotten, and something may still come of it. */
+  #doubt({ direction, server, session }: Scope): void {
+    if (direction !== "client_to_server") return;
+    const key = join(server, session);
+    const known = this.#sessions.get(key);
+    if (known?.doubtful === false) this.#sessions.set(key, known.owner, { ...known, doubtful: true });
   }
 
   #count(flow: string, used: readonly string[], ageMs: number): void {

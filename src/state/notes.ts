@@ -36,6 +36,7 @@ export interface KeptRequest {
   readonly method: string;
   /** Absent when it was too large to keep, or would be of no use. */
   readonly body: Buffer | undefined;
+  readonly answered: boolean;
   /** Another request has, or may have had, the same id. */
   readonly ambiguous: boolean;
 }
@@ -64,11 +65,11 @@ const shapes: { readonly [K in Exclude<Note["note"], "asked">]: Shape } = {
 
 function asAskedNote({ scope, id, asked, age }: Record<string, unknown>): Note | undefined {
   if (!isScope(scope) || scope.direction !== "server_to_client" || !isText(id) || !isRecord(asked)) return undefined;
-  const { method, body, ambiguous } = asked;
-  if (!isText(method) || typeof ambiguous !== "boolean") return undefined;
+  const { method, body, answered, ambiguous } = asked;
+  if (!isText(method) || typeof answered !== "boolean" || typeof ambiguous !== "boolean") return undefined;
   const whole = asOutstanding(asked);
   if (body !== undefined && whole === undefined) return undefined;
-  return { note: "asked", scope, id, asked: { method, body: whole?.body, ambiguous }, ...(isAge(age) ? { age } : {}) };
+  return { note: "asked", scope, id, asked: { method, body: whole?.body, answered, ambiguous }, ...(isAge(age) ? { age } : {}) };
 }
 
 function isAge(value: unknown): value is number {

@@ -65,9 +65,9 @@ export interface Store {
   remember(scope: Scope, id: string, request: Outstanding): Promise<void>;
   /** A request that an answer may be judged with, however often. Undefined when there is none, or too little is known of it. */
   recall(scope: Scope, id: string): Promise<Outstanding | undefined>;
-  /** The same, once: whoever comes first takes it, and then there is none. */
+  /** The same, once: whoever comes first takes it. */
   settle(scope: Scope, id: string): Promise<Outstanding | undefined>;
-  /** No other answer to the request can come. Nothing depends on it: what is not forgotten only takes room for a time. */
+  /** No other answer to a client's request can come. Nothing depends on it: what is not forgotten only takes room for a time. */
   forget(scope: Scope, id: string): Promise<void>;
   /** Adds the definitions seen in a list (or a page of one), as JSON text: facts for policy on the calls that follow. */
   define(catalogue: string, definitions: ReadonlyMap<string, string>): Promise<void>;

@@ -84,6 +84,47 @@ test.each([
   if (kept === 0) expect(gateway.records().at(-1)).toMatchObject({ effect: "error", reason: "ERR_UNASKED" });
 });
 
+/** What the client gets when the stream of the guarded call is played again, after another call under the same id. */
+async function replayed(): Promise<string> {
+  upstream.answer(events("id: 7\ndata: \n\n"));
+  await post(call("other"));
+  upstream.answer(events(`id: 2\ndata: ${RESULT}\n\n`));
+  return (await resume()).body.toString();
+}
+
+// The second answer had the request forgotten, for both: the third request under its id then looked like the only one.
+test.each(["", `id: 2\ndata: ${RESULT}\n\n`])("a request that was sent twice is not forgotten with the answer to one", async (answer) => {
+  upstream.answer(events(CUT_OFF, answer));
+  await post(call("guarded"));
+  upstream.answer(json('{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Not Acceptable"}}', 406));
+  expect((await post(call("guarded"))).status).toBe(406);
+  expect(await replayed()).toBe("id: 2\n\n");
+});
+
+test("a request that was sent twice can be answered on the stream of the first, whatever became of the second", async () => {
+  upstream.answer(events(CUT_OFF));
+  await post(call("other"));
+  upstream.answer(json("{}", 503));
+  expect((await post(call("other"))).status).toBe(503);
+  upstream.answer(events(`id: 2\ndata: ${RESULT}\n\n`));
+  expect((await resume()).body.toString()).toContain("kept-inside");
+});
+
+test("a request is not forgotten where the id of its event looked like a secret and was withheld: a client may guess it", async () => {
+  upstream.answer(events(`id: 4111111111111111\ndata: ${RESULT}\n\n`));
+  await post(call("guarded"));
+  expect(await replayed()).toBe("id: 2\n\n");
+});
+
+test("an id whose request was pushed out by others counts as used", { timeout: 60_000 }, async () => {
+  upstream.answer(events(CUT_OFF, `id: 2\ndata: ${RESULT}\n\n`));
+  await post(call("guarded"));
+  upstream.answer(events("id: 7\ndata: \n\n"));
+  for (let sent = 0; sent < 5_000; sent += 50)
+    await Promise.all(Array.from({ length: 50 }, (_, at) => post(call("other").replace('"id":1', `"id":${100 + sent + at}`))));
+  expect(await replayed()).toBe("id: 2\n\n");
+});
+
 const question = (text: string): string =>
   `{"jsonrpc":"2.0","id":9,"method":"sampling/createMessage","params":{"messages":[],"maxTokens":5,"systemPrompt":"${text}"}}`;
 const CLIENTS_ANSWER = '{"jsonrpc":"2.0","id":9,"result":{"role":"assistant","model":"m","content":{"type":"text","text":"hello"}}}';
@@ -108,6 +149,16 @@ test("a question that a server replays can still be answered", async () => {
 test("a question is answered once", async () => {
   await asks("first", 2);
   await post(CLIENTS_ANSWER);
+  expect((await post(CLIENTS_ANSWER)).status).toBe(400);
+  expect(upstream.received.filter(({ body }) => body === CLIENTS_ANSWER)).toHaveLength(1);
+});
+
+// The client's answer to the repetition was judged with the other question: the first one was forgotten with its answer.
+test("an answer to a question that was repeated is not taken for one to another question", async () => {
+  await asks("first", 2);
+  await asks("first", 3);
+  expect((await post(CLIENTS_ANSWER)).status).toBe(202);
+  await asks("second", 4);
   expect((await post(CLIENTS_ANSWER)).status).toBe(400);
   expect(upstream.received.filter(({ body }) => body === CLIENTS_ANSWER)).toHaveLength(1);
 });

@@ -241,12 +241,12 @@ describe("a note", () => {
     { note: "taken", limits: [{ key: "k" }] },
     { note: "numbered", flow: "alice", numbers: [{ label: "EMAIL", number: 0.5 }] },
     { note: "session", server: "crm", session: "s" },
-    { note: "asked", scope: scope("client_to_server", "s"), id: "1", asked: { method: "ping", ambiguous: false } },
+    { note: "asked", scope: scope("client_to_server", "s"), id: "1", asked: { method: "ping", answered: false, ambiguous: false } },
     {
       note: "asked",
       scope: scope("server_to_client", "s"),
       id: "1",
-      asked: { method: "ping", body: "{}", ambiguous: false },
+      asked: { method: "ping", body: "{}", answered: false, ambiguous: false },
     },
     { note: "defined", catalogue: "crm", definitions: {} },
   ])("is not %j", (value) => {

@@ -243,7 +243,7 @@ describe("outstanding requests", () => {
     await store.remember(asked, "1", request("{}"));
     const both = await Promise.all([store.settle(asked, "1"), store.settle(asked, "1")]);
     expect(both).toEqual([request("{}"), undefined]);
-    expect(await store.recall(asked, "1")).toBeUndefined();
+    expect(await store.recall(asked, "1")).toEqual(request("{}"));
     await store.remember(asked, "1", request("{}"));
     expect(await store.settle(asked, "1")).toEqual(request("{}"));
   });
@@ -269,6 +269,33 @@ describe("outstanding requests", () => {
     await store.forget(scope("alice"), "1");
     await store.remember(scope("alice"), "1", request("{}"));
     expect(await store.recall(scope("alice"), "1")).toBeUndefined();
+  });
+
+  it("that were sent again are not forgotten with one answer", async () => {
+    const { store } = storeAt();
+    for (let times = 0; times < 2; times += 1) await store.remember(scope("alice"), "1", request("{}"));
+    await store.forget(scope("alice"), "1");
+    await store.remember(scope("alice"), "1", request("[]"));
+    expect(await store.recall(scope("alice"), "1")).toBeUndefined();
+  });
+
+  it.each([
+    ["room", 0],
+    ["time", 1_000],
+  ])("that went for want of %s leave doubt: no later id of their session can be told from one that was used", async (_why, ms) => {
+    const { store, clock } = storeAt({ outstandingPerHolder: 2, outstandingTtlMs: 1_000 });
+    const answerable = async (session: string, id: string): Promise<boolean> => {
+      const where = scope("alice", { session });
+      await store.sessionOwner(where.server, session, "alice");
+      await store.remember(where, id, request("{}"));
+      return (await store.recall(where, id)) !== undefined;
+    };
+    expect(await answerable("first", "1")).toBe(true);
+    if (ms > 0) clock.now += ms;
+    else for (const id of ["1", "2"]) expect(await answerable("second", id)).toBe(true);
+    expect(await answerable("first", "1")).toBe(false);
+    expect(await answerable("first", "2")).toBe(false);
+    expect(await answerable("third", "1")).toBe(true);
   });
 
   it("without a session follow each other under one id", async () => {
