@@ -21,6 +21,7 @@ import type { Policy } from "./policy/policy.ts";
 import { failureOf, guarded, type Judgement, jsonLimits, type Stages } from "./stages.ts";
 import { Conversation } from "./state/conversation.ts";
 import type { Store } from "./state/store.ts";
+import { payerOf } from "./transaction.ts";
 import type { InFlight } from "./watch/in-flight.ts";
 import type { LoopTime } from "./watch/loop-time.ts";
 import type { Quarantine } from "./watch/quarantine.ts";
@@ -77,7 +78,7 @@ export function compose(config: Config, policy: Policy, hosts: HostRules, lastin
     ticks,
     inFlight,
   });
-  const conversation = new Conversation(store, limits, Date.now);
+  const conversation = new Conversation(store, limits, Date.now, inFlight.working);
   const authenticator = createAuthenticator(config.authn);
   const admission = new Admission({ authenticator, hosts, store, recorder, quarantine, loopTime, clock: Date.now });
   const forwarder = new Forwarder(config.limits, metrics);
@@ -105,7 +106,7 @@ export function compose(config: Config, policy: Policy, hosts: HostRules, lastin
       exits,
       recorder,
       working: inFlight.working,
-      due: (flow) => loopTime.due(flow),
+      due: ({ call, exchange }) => loopTime.due(exchange.flow, payerOf(exchange, "server_to_client"), call.gone),
       judgement: lasting.newest,
       timely: deadline(options.judgeMs ?? JUDGE_MS),
       forward: async (call, exchange, leaving) => {

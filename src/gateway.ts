@@ -91,7 +91,7 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       startProblem(config, "audit/file", `The audit file ${config.audit.file} cannot be opened (${audit.failure.detail ?? ""}).`),
     ]);
   let current: Current | undefined;
-  const loopTime = new LoopTime(ticks);
+  const loopTime = new LoopTime(ticks, () => load.lateMs);
   const lasting: Lasting = {
     store: options.store ?? new MemoryStore(ticks),
     sink: audit.value,
@@ -102,8 +102,8 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       metrics.upstreamFault(server, code);
     }),
     inFlight: new InFlight({
-      took: (flow, ms) => {
-        loopTime.took(flow, ms);
+      took: (payer, ms) => {
+        loopTime.took(payer, ms);
       },
     }),
     loopTime,

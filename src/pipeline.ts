@@ -17,9 +17,10 @@ import type { Message } from "./mcp/message.ts";
 import { readEvent, readMessage } from "./mcp/read-message.ts";
 import { rebuild, type SseEvent, withoutData } from "./mcp/sse.ts";
 import { failureOf, type Screening, type Stages } from "./stages.ts";
-import { type Asked, type Outcome, type Transaction, withheld } from "./transaction.ts";
+import { type Asked, type Outcome, payerOf, type Transaction, withheld } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import { eachEvent } from "./upstream/events.ts";
+import type { Working } from "./watch/in-flight.ts";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -61,15 +62,17 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
   if (!answer.ok) return exits.fault(hop, answer.failure);
   const { form, status, headers, body } = answer.value;
   const { reply, gone } = hop.call;
+  const marked = stages.working(hop.exchange.flow, payerOf(hop.exchange, "server_to_client"));
   switch (form) {
     case "empty":
       return reply.empty(status, headers);
     case "refusal":
       return exits.fault(hop, { code: "ERR_UPSTREAM_REFUSED", detail: `status ${status}` }, answer.value);
     case "json": {
-      await stages.due(hop.exchange.flow);
+      const message = await readMessage(body, stages.limits, marked);
+      // Once it is read, so that an answer that waits holds no connection.
+      await stages.due(hop);
       if (gone.aborted) return exits.fault(hop, { code: "ERR_CLIENT_GONE" }, answer.value);
-      const message = await readMessage(body, stages.limits, stages.working(hop.exchange.flow));
       if (!message.ok) return exits.fault(hop, message.failure, answer.value);
       if (message.value.method !== undefined)
         return exits.fault(hop, { code: "ERR_UPSTREAM_ANSWER", detail: "a call where an answer is due" }, answer.value);
@@ -82,11 +85,11 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
     }
     case "events": {
       reply.startEvents(headers, hop.asked);
-      const broken = await eachEvent(body, stages.maxEventBytes, async (event) => {
-        await stages.due(hop.exchange.flow);
+      const broken = await eachEvent(body, stages.maxEventBytes, marked, async (event) => {
+        await stages.due(hop);
         // What comes after the client has left goes nowhere: it is not judged, so that no record says it was let pass.
         if (gone.aborted) throw new Fault({ code: "ERR_CLIENT_GONE" });
-        await reply.write(await deliverEvent(stages, hop, event));
+        await reply.write(await deliverEvent(stages, hop, event, marked));
       });
       return exits.end(hop, broken);
     }
@@ -94,12 +97,12 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
 }
 
 /** One event of a stream: its original bytes, changed ones, or its bare id when its message may not pass. */
-async function deliverEvent(stages: Stages, hop: Hop, event: SseEvent): Promise<Buffer> {
-  const changes = stages.exits.cleanEvent(hop, event);
+async function deliverEvent(stages: Stages, hop: Hop, event: SseEvent, marked: ReturnType<Working>): Promise<Buffer> {
+  const changes = marked(() => stages.exits.cleanEvent(hop, event));
   const clean = changes === undefined ? event.raw : rebuild(event, changes);
   if (event.data === undefined || event.data.length === 0) return clean;
   const withheld = changes?.dropId === true ? NOTHING : withoutData(event);
-  const message = readEvent(event.name, event.data, stages.limits, stages.working(hop.exchange.flow));
+  const message = readEvent(event.name, event.data, stages.limits, marked);
   if (!message.ok) {
     stages.exits.unreadable(hop, message.failure);
     return withheld;

@@ -9,13 +9,13 @@ import type { Findings } from "./detect/detector.ts";
 import type { Facts } from "./enrich/enrich.ts";
 import { type ErrorCode, type Failure, Fault, type Result } from "./errors.ts";
 import type { Admission } from "./http/admission.ts";
-import type { Call } from "./http/call.ts";
+import type { Call, Hop } from "./http/call.ts";
 import type { Exits } from "./http/exits.ts";
 import type { JsonLimits } from "./mcp/json.ts";
 import { faultName } from "./observe/logger.ts";
 import type { Decision, Effect } from "./policy/decision.ts";
 import type { Conversation } from "./state/conversation.ts";
-import type { Exchange, Outcome, Transaction } from "./transaction.ts";
+import { type Exchange, type Outcome, payerOf, type Transaction } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import type { Leaving } from "./upstream/forward.ts";
 import type { Working } from "./watch/in-flight.ts";
@@ -59,8 +59,8 @@ export interface Stages extends Screening {
   readonly recorder: Recording & { ended(transaction: Transaction): void };
   /** Marks whose work is being done. */
   readonly working: Working;
-  /** Waits until a message of a server to this caller may be judged: at once, unless the caller's work keeps others out. */
-  readonly due: (flow: string) => Awaitable<void>;
+  /** Waits until a message of the server may be judged, or its client has left: at once, unless judging such messages keeps others out. */
+  readonly due: (hop: Hop) => Awaitable<void>;
   /** Sends a message that may leave (none for GET and DELETE) to the call's server. */
   forward(call: Call, exchange: Exchange, leaving?: Leaving): Promise<Result<Answer>>;
 }
@@ -77,13 +77,13 @@ const CODES = { detect: "ERR_DETECT", enrich: "ERR_STAGE", decide: "ERR_POLICY_F
 export function guarded(judgement: Judgement, working: Working = () => (work) => work()): Judgement {
   const run = <T>(
     stage: keyof Judgement,
-    { exchange }: Transaction,
+    { exchange, direction }: Transaction,
     sound: (value: T) => boolean,
     work: () => Awaitable<T>,
   ): Awaitable<T> => {
     let value: Awaitable<T>;
     try {
-      value = working(exchange.flow)(work);
+      value = working(exchange.flow, payerOf(exchange, direction))(work);
     } catch (fault) {
       return fail(stage, fault);
     }

@@ -43,6 +43,11 @@ export function decisionIds(exchangeId: string): () => string {
   return () => `${exchangeId}-${++last}`;
 }
 
+/** To whose account the loop's time goes that a message of this direction takes: what a server sends a caller is nobody's but theirs. */
+export function payerOf({ flow, server }: Pick<Exchange, "flow" | "server">, direction: Direction): string {
+  return direction === "client_to_server" ? flow : `${flow}\u0000${server.name}`;
+}
+
 /** One message on its way. */
 export interface Transaction {
   readonly exchange: Exchange;

@@ -21,6 +21,7 @@ export class Load {
   readonly #ticks: () => number;
   readonly #holdings: Holdings;
   #late = 0;
+  #lateMs = 0;
   #shedding = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -41,6 +42,11 @@ export class Load {
     return this.#holdings.bytes;
   }
 
+  /** How many milliseconds late the event loop was when it was looked at last. */
+  get lateMs(): number {
+    return this.#lateMs;
+  }
+
   /** Begins to watch the event loop. */
   start(): void {
     let due = this.#ticks() + TICK_MS;
@@ -59,6 +65,7 @@ export class Load {
   /** Takes note of how many milliseconds late the loop was. */
   tick(lateMs: number): void {
     const { lag_ms } = this.#limits();
+    this.#lateMs = lateMs;
     if (lateMs > lag_ms) this.#late += 1;
     else if (lateMs <= lag_ms * CALM) this.#late = 0;
   }

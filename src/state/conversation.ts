@@ -8,16 +8,19 @@ import type { JsonLimits } from "../mcp/json.ts";
 import { idKey, type Message, type RpcId } from "../mcp/message.ts";
 import { readWholeMessage } from "../mcp/read-message.ts";
 import type { Direction } from "../policy/input.ts";
-import type { AnsweredRequest, Asked, Exchange, Transaction } from "../transaction.ts";
+import { type AnsweredRequest, type Asked, type Exchange, payerOf, type Transaction } from "../transaction.ts";
+import type { Working } from "../watch/in-flight.ts";
 import type { Scope, Store } from "./store.ts";
 
 export class Conversation {
   readonly #store: Store;
   readonly #limits: JsonLimits;
   readonly #clock: () => number;
+  readonly #working: Working;
 
-  /** `clock`: Unix milliseconds. */
-  constructor(store: Store, limits: JsonLimits, clock: () => number) {
+  /** `clock`: Unix milliseconds. `working`: marks whose work is being done. */
+  constructor(store: Store, limits: JsonLimits, clock: () => number, working: Working = () => (work) => work()) {
+    this.#working = working;
     this.#store = store;
     this.#limits = limits;
     this.#clock = clock;
@@ -76,7 +79,8 @@ export class Conversation {
         ? await this.#store.settle(scope, idKey(message.id))
         : await this.#store.recall(scope, idKey(message.id));
     if (found === undefined) return undefined;
-    const request = readWholeMessage(found.body, this.#limits);
+    const marked = this.#working(exchange.flow, payerOf(exchange, direction));
+    const request = marked(() => readWholeMessage(found.body, this.#limits));
     return request.ok ? { method: found.method, message: request.value } : undefined;
   }
 }

@@ -3,7 +3,6 @@
  * whose work is being done. Every entry is recorded by whoever moves it on first: the loop or the thread.
  * Must not know what a record means, and must not wait for anything but the end.
  */
-import { LONG_MS } from "./loop-time.ts";
 import { bytesFor, CURRENT_AT, CURRENT_BYTES, ENTRIES_AT, ENTRY_WORDS, STATE, TEXT_BYTES, textsAt, WORD } from "./layout.js";
 
 /** Messages that may be under way at once; the memory is taken from the machine only as entries are used. */
@@ -11,8 +10,11 @@ export const CAPACITY = 4096;
 /** Longest wait for the end, in milliseconds: the thread that announced it may be gone itself. */
 const PARKED_MS = 30_000;
 
-/** Makes what does a flow's work, up to its first wait, so that it is known whose work it is. */
-export type Working = (flow: string) => <T>(work: () => T) => T;
+/**
+ * Makes what does a flow's work, up to its first wait, so that it is known whose work it is. `payer`: to whose account its time goes, where
+ * that is not the flow itself.
+ */
+export type Working = (flow: string, payer?: string) => <T>(work: () => T) => T;
 
 /** Index of an entry. */
 export type Slot = number;
@@ -22,10 +24,10 @@ interface InFlightOptions {
   /** What the loop does once the thread has given the process up. Must not return; without it the loop stands still until the end. */
   readonly end?: () => never;
   /**
-   * Told when a flow's work took the loop for long without a break, in milliseconds of processor time: to within two ticks of the thread's
-   * clock, and only where there is a thread.
+   * Told how long a piece of work took the loop, in milliseconds of processor time: to within two ticks of the thread's clock, so that most
+   * short pieces take none and some a whole tick; and only where there is a thread.
    */
-  readonly took?: (flow: string, ms: number) => void;
+  readonly took?: (payer: string, ms: number) => void;
 }
 
 export class InFlight {
@@ -35,7 +37,7 @@ export class InFlight {
   readonly #bytes: Buffer;
   readonly #textsAt: number;
   readonly #end: () => never;
-  readonly #took: (flow: string, ms: number) => void;
+  readonly #took: (payer: string, ms: number) => void;
   /** Entries that nobody uses, the one used last on top: few are ever touched. */
   readonly #free: Int32Array;
   #top: number;
@@ -110,9 +112,12 @@ export class InFlight {
    * Marks a flow's work, as far as it is done before the first wait: whoever's work it was when the loop stood still is the one to blame.
    * Within another's work nothing is marked anew.
    */
-  readonly working: Working = (flow) => (work) => this.#mark(flow, work);
+  readonly working: Working =
+    (flow, payer = flow) =>
+    (work) =>
+      this.#mark(flow, payer, work);
 
-  #mark<T>(flow: string, work: () => T): T {
+  #mark<T>(flow: string, payer: string, work: () => T): T {
     if (this.#words[WORD.CURRENT] !== 0) return work();
     if (flow !== this.#flow) {
       this.#flow = flow;
@@ -128,7 +133,7 @@ export class InFlight {
       Atomics.store(this.#words, WORD.CURRENT, 0);
       this.alive();
       const ms = ((this.#words[WORD.CLOCK] as number) - began) | 0;
-      if (ms >= LONG_MS) this.#took(flow, ms);
+      if (ms > 0) this.#took(payer, ms);
     }
   }
 

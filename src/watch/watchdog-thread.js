@@ -49,11 +49,12 @@ function watch() {
     Atomics.wait(words, WORD.NEVER, 0, Math.min(pause, CLOCK_MS));
     const time = now();
     const hasRun = processorTime();
-    Atomics.store(words, WORD.CLOCK, hasRun === Infinity ? time : hasRun);
+    if (hasRun !== undefined) Atomics.store(words, WORD.CLOCK, hasRun);
     if (time - looked < pause) continue;
     // When this thread was late, both were: a suspended machine, a stopped process. And a loop that would run if others let it have a
     // processor has stood still for as long as it had one.
-    const lived = Math.min(time - looked, pause * 2, isRunnable() ? hasRun - ran : Infinity);
+    const worked = hasRun !== undefined && ran !== undefined && isRunnable() ? hasRun - ran : Infinity;
+    const lived = Math.min(time - looked, pause * 2, worked);
     looked = time;
     ran = hasRun;
     if (load(WORD.REOPEN) !== reopened) reopenAudit();
@@ -123,12 +124,12 @@ function write(text, forwarded) {
   }
 }
 
-/** Milliseconds for which the loop's thread has had a processor, ever; without end where the system does not say (proc(5), schedstat). */
+/** Milliseconds for which the loop's thread has had a processor, ever; undefined where the system does not say (proc(5), schedstat). */
 function processorTime() {
   try {
     return Number(readFileSync(`${THREAD}/schedstat`, "latin1").split(" ")[0]) / 1e6;
   } catch {
-    return Infinity;
+    return undefined;
   }
 }
 

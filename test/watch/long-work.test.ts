@@ -1,6 +1,7 @@
 /** The command line with one worker: a caller whose messages hold the loop for long, one after the other, does not keep others out. */
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -8,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AuditRecord } from "../../src/audit/record.ts";
 import { startSluice } from "../cli/sluice-process.ts";
 import { type RawAnswer, send } from "../support/post.ts";
-import { json, openUpstream, type ScriptedUpstream } from "../support/upstream.ts";
+import { json, openUpstream, type Received, type ScriptedUpstream } from "../support/upstream.ts";
 import { call, SLOW_RULE } from "./stage.ts";
 
 const OK = '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}';
@@ -16,6 +17,9 @@ const OK = '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}';
 let drawn = 0;
 const list = (): string => `{"list":[${Array.from({ length: 400 }, (_, at) => at).join(",")},${(drawn += 1)}]}`;
 const news = (): string => `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":0,"arguments":${list()}}}`;
+const answersAtLength = (received: Received, response: ServerResponse): void => {
+  json(`{"jsonrpc":"2.0","id":1,"result":{"content":[],"structuredContent":${list()}}}`)(received, response);
+};
 const KEYS = { alice: `sluice_${"a".repeat(32)}`, bob: `sluice_${"b".repeat(32)}` };
 const HEADERS = { "X-API-Key": KEYS.alice, "Content-Type": "application/json", Accept: "application/json, text/event-stream" };
 /** In milliseconds: a caller that has to wait does so for at least eight seconds, and no message takes that long. */
@@ -29,6 +33,10 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "sluice-long-"));
   mkdirSync(join(folder, "rules"));
   writeFileSync(join(folder, "rules", "slow.rego"), SLOW_RULE);
+  writeFileSync(
+    join(folder, "rules", "answers.rego"),
+    SLOW_RULE.replaceAll("params.arguments", "result.structuredContent").replaceAll(/slow(?=\/|\n)/g, "answers"),
+  );
   upstream = await openUpstream();
   upstream.answer(json(OK));
   const keys = Object.entries(KEYS).map(([id, key]) => `{id: ${id}, sha256: ${createHash("sha256").update(key).digest("hex")}}`);
@@ -39,7 +47,7 @@ beforeAll(async () => {
       "listen: 127.0.0.1:0",
       "audit: {file: ./audit.jsonl}",
       // What is shown here is neither a stall nor overload.
-      "limits: {stall_ms: 10s, lag_ms: 10s}",
+      "limits: {stall_ms: 10s, lag_ms: 10s, drain_s: 1}",
       "policy: {path: ./rules}",
       `authn: {api_keys: [${keys.join(", ")}]}`,
       `servers: {one: {url: "${upstream.url}"}}`,
@@ -152,13 +160,13 @@ test("what its server sends waits, and nothing of it is lost", async () => {
 }, 240_000);
 
 test("an answer that waits is nobody's once its client has left", async () => {
-  upstream.answer(json(OK));
+  upstream.answer((received, response) => (received.body === call("[]") ? answersAtLength : json(OK))(received, response));
   const left = (async () => {
     for (;;) {
       const leave = new AbortController();
       const answer = fetch(url, {
         method: "POST",
-        body: call(list()),
+        body: call("[]"),
         headers: HEADERS,
         signal: leave.signal,
       }).then(
@@ -179,4 +187,45 @@ test("an answer that waits is nobody's once its client has left", async () => {
     ({ exchange_id, direction, kind }) => exchange_id === gone()?.exchange_id && direction === "server_to_client" && kind === "message",
   );
   expect(answers).toEqual([]);
+}, 240_000);
+
+test("many short messages at once are no better than a long one", async () => {
+  upstream.answer(json(OK));
+  const short = (): string => call(`{"list":[${Array.from({ length: 170 }, (_, at) => at).join(",")},${(drawn += 1)}]}`);
+  const byAlice = () => records().filter(({ principal, kind }) => principal.id === "alice" && kind === "refused").length;
+  const before = byAlice();
+  const alice = (async () => {
+    while (byAlice() === before) await Promise.all(Array.from({ length: 60 }, () => post("alice", short())));
+  })();
+  expect(await bobCallsDuring(alice)).toBeGreaterThan(0);
+}, 240_000);
+
+test("an answer that waits when everything stops is on record as interrupted", async () => {
+  upstream.answer((received, response) => (received.body === call("[]") ? answersAtLength : json(OK))(received, response));
+  const many = Array.from({ length: 8 }, async () => {
+    while (sluice.exitCode === null) {
+      await post("alice", call("[]")).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  });
+  const waits = (async () => {
+    // Calls that are with nobody: their server has answered, and their client has not.
+    const asked = () => upstream.received.filter(({ body }) => body === call("[]")).length;
+    const first = asked();
+    for (let before = first; ; before = asked()) {
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      if (asked() > first && asked() === before) return;
+    }
+  })();
+  await bobCallsDuring(waits);
+  sluice.kill("SIGTERM");
+  await Promise.all(many);
+  const requests = records().filter(
+    ({ principal, kind, effect, message_kind }) =>
+      principal.id === "alice" && kind === "message" && message_kind === "request" && effect === "allow",
+  );
+  const ends = records().filter(({ principal, direction }) => principal.id === "alice" && direction === "server_to_client");
+  const ended = new Set(ends.map(({ exchange_id }) => exchange_id));
+  expect(requests.filter(({ exchange_id }) => !ended.has(exchange_id))).toEqual([]);
+  expect(ends.filter(({ reason }) => reason === "ERR_INTERRUPTED").length).toBeGreaterThan(0);
 }, 240_000);

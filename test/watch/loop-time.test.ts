@@ -1,11 +1,15 @@
 /** What one caller may have of the loop's time, in long stretches and while others call. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LONG_MS, LoopTime } from "../../src/watch/loop-time.ts";
+import { Departure } from "../../src/departure.ts";
+import { LATE_MS, LONG_MS, LoopTime } from "../../src/watch/loop-time.ts";
 
 function open() {
-  const clock = { now: 0 };
-  const time = new LoopTime(() => clock.now);
+  const clock = { now: 0, late: 0 };
+  const time = new LoopTime(
+    () => clock.now,
+    () => clock.late,
+  );
   return {
     time,
     clock,
@@ -47,10 +51,15 @@ describe("the time of the loop", () => {
     expect(message("alice", 1_000)).toBe(true);
   });
 
-  test("is not counted where it is had in short stretches", () => {
-    const { message } = open();
+  test("is counted where it is had in short pieces only while the loop is late with all of them", () => {
+    const { message, clock } = open();
     message("bob", 1);
+    clock.late = LATE_MS - 1;
     for (let at = 0; at < 1_000; at += 1) expect(message("alice", LONG_MS - 1)).toBe(true);
+    clock.late = LATE_MS;
+    message("bob", 1);
+    const served = Array.from({ length: 100 }, () => message("alice", LONG_MS - 1)).filter((each) => each);
+    expect(served.length).toBeLessThan(50);
   });
 
   test("belongs to a quarter at most to one caller, whatever it does", () => {
@@ -76,18 +85,44 @@ describe("the time of the loop", () => {
     );
   });
 
-  test("is waited for by what cannot be refused", async () => {
+  test("is waited for by what cannot be refused, until nobody is there to wait", async () => {
     const { message, time, clock } = open();
-    expect(time.due("alice")).toBeUndefined();
+    const gone = new Departure();
+    const due = () => time.due("alice", "alice", gone);
+    expect(due()).toBeUndefined();
     message("bob", 1);
     for (let at = 0; at < 5; at += 1) message("alice", 1_000);
-    let due = false;
-    const waiting = Promise.resolve(time.due("alice")).then(() => {
-      due = true;
-    });
+    const done: string[] = [];
+    const waiting = [
+      Promise.resolve(due()).then(() => done.push("paid")),
+      Promise.resolve(time.due("alice", "alice", new Departure())).then(() => done.push("later")),
+    ];
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(due).toBe(false);
+    expect(done).toEqual([]);
+    gone.leave();
+    await waiting[0];
+    expect(done).toEqual(["paid"]);
     clock.now += 12_000;
-    await waiting;
+    await waiting[1];
+  });
+
+  test("that a server's messages take is not the caller's: it may go on to call", () => {
+    const { message, time } = open();
+    message("bob", 1);
+    for (let at = 0; at < 5; at += 1) {
+      message("alice", 1);
+      time.took("alice/one", 1_000);
+    }
+    expect(time.wait("alice", "alice/one")).toBeDefined();
+    expect(time.wait("alice")).toBeUndefined();
+    expect(time.wait("alice", "alice/two")).toBeUndefined();
+  });
+
+  test("is not somebody else's because the same caller has several accounts", () => {
+    const { message, time } = open();
+    for (let at = 0; at < 10; at += 1) {
+      expect(message("alice", 1_000)).toBe(true);
+      expect(time.wait("alice", "alice/one")).toBeUndefined();
+    }
   });
 });
