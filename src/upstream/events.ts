@@ -10,7 +10,10 @@ import type { BodyQueue } from "./body-queue.ts";
 /** What was written leaves when the loop turns: the first event of a burst must not wait for the last. */
 const FIRST_OUT_MS = 1;
 
-/** Hands each event to `take`; `marked` does the work of taking apart. Answers why the stream broke off; undefined when it ended in good order. Rethrows what `take` throws. */
+/**
+ * Hands each event to `take`; `marked` does the work of taking apart. Answers why the stream broke off; undefined when it ended in good
+ * order. Rethrows what `take` throws.
+ */
 export async function eachEvent(
   body: BodyQueue,
   maxEventBytes: number,
