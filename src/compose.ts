@@ -21,7 +21,6 @@ import type { Policy } from "./policy/policy.ts";
 import { failureOf, guarded, type Judgement, jsonLimits, type Stages } from "./stages.ts";
 import { Conversation } from "./state/conversation.ts";
 import type { Store } from "./state/store.ts";
-import { payerOf } from "./transaction.ts";
 import type { InFlight } from "./watch/in-flight.ts";
 import type { LoopTime } from "./watch/loop-time.ts";
 import type { Quarantine } from "./watch/quarantine.ts";
@@ -106,7 +105,7 @@ export function compose(config: Config, policy: Policy, hosts: HostRules, lastin
       exits,
       recorder,
       working: inFlight.working,
-      due: ({ call, exchange }) => loopTime.due(exchange.flow, payerOf(exchange, "server_to_client"), call.gone),
+      due: ({ call, exchange }) => loopTime.due(exchange.flow, exchange.server.name, call.gone),
       judgement: lasting.newest,
       timely: deadline(options.judgeMs ?? JUDGE_MS),
       forward: async (call, exchange, leaving) => {

@@ -102,8 +102,8 @@ export async function startGateway(config: Config, options: GatewayOptions = {})
       metrics.upstreamFault(server, code);
     }),
     inFlight: new InFlight({
-      took: (payer, ms) => {
-        loopTime.took(payer, ms);
+      took: (...work) => {
+        loopTime.took(...work);
       },
     }),
     loopTime,

@@ -17,7 +17,7 @@ import type { Phase } from "./policy/input.ts";
 import type { Policy } from "./policy/policy.ts";
 import type { Judgement } from "./stages.ts";
 import type { Store } from "./state/store.ts";
-import { payerOf, type Transaction } from "./transaction.ts";
+import { senderOf, type Transaction } from "./transaction.ts";
 import type { Working } from "./watch/in-flight.ts";
 
 export interface JudgementParts {
@@ -55,7 +55,7 @@ export function createJudgement(parts: JudgementParts): Judgement {
         store,
         limits,
         keys,
-        marked: working(transaction.exchange.flow, payerOf(transaction.exchange, transaction.direction)),
+        marked: working(transaction.exchange.flow, senderOf(transaction.exchange, transaction.direction)),
         decideItem: (known, item) =>
           policy.decide(writer.item(transaction, known, item, itemOptions), context(transaction, "list_item", item.target)),
       };

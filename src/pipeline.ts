@@ -17,7 +17,7 @@ import type { Message } from "./mcp/message.ts";
 import { readEvent, readMessage } from "./mcp/read-message.ts";
 import { rebuild, type SseEvent, withoutData } from "./mcp/sse.ts";
 import { failureOf, type Screening, type Stages } from "./stages.ts";
-import { type Asked, type Outcome, payerOf, type Transaction, withheld } from "./transaction.ts";
+import { type Asked, type Outcome, type Transaction, withheld } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import { eachEvent } from "./upstream/events.ts";
 import type { Working } from "./watch/in-flight.ts";
@@ -62,7 +62,7 @@ async function relay(stages: Stages, hop: Hop, answer: Result<Answer>): Promise<
   if (!answer.ok) return exits.fault(hop, answer.failure);
   const { form, status, headers, body } = answer.value;
   const { reply, gone } = hop.call;
-  const marked = stages.working(hop.exchange.flow, payerOf(hop.exchange, "server_to_client"));
+  const marked = stages.working(hop.exchange.flow, hop.exchange.server.name);
   switch (form) {
     case "empty":
       return reply.empty(status, headers);

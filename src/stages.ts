@@ -15,7 +15,7 @@ import type { JsonLimits } from "./mcp/json.ts";
 import { faultName } from "./observe/logger.ts";
 import type { Decision, Effect } from "./policy/decision.ts";
 import type { Conversation } from "./state/conversation.ts";
-import { type Exchange, type Outcome, payerOf, type Transaction } from "./transaction.ts";
+import { type Exchange, type Outcome, senderOf, type Transaction } from "./transaction.ts";
 import type { Answer } from "./upstream/answer.ts";
 import type { Leaving } from "./upstream/forward.ts";
 import type { Working } from "./watch/in-flight.ts";
@@ -83,7 +83,7 @@ export function guarded(judgement: Judgement, working: Working = () => (work) =>
   ): Awaitable<T> => {
     let value: Awaitable<T>;
     try {
-      value = working(exchange.flow, payerOf(exchange, direction))(work);
+      value = working(exchange.flow, senderOf(exchange, direction))(work);
     } catch (fault) {
       return fail(stage, fault);
     }

@@ -43,9 +43,9 @@ export function decisionIds(exchangeId: string): () => string {
   return () => `${exchangeId}-${++last}`;
 }
 
-/** To whose account the loop's time goes that a message of this direction takes: what a server sends a caller is nobody's but theirs. */
-export function payerOf({ flow, server }: Pick<Exchange, "flow" | "server">, direction: Direction): string {
-  return direction === "client_to_server" ? flow : `${flow}\u0000${server.name}`;
+/** Name of the server that sends messages of this direction; undefined: the client does. */
+export function senderOf({ server }: Pick<Exchange, "server">, direction: Direction): string | undefined {
+  return direction === "server_to_client" ? server.name : undefined;
 }
 
 /** One message on its way. */

@@ -8,7 +8,7 @@ import type { JsonLimits } from "../mcp/json.ts";
 import { idKey, type Message, type RpcId } from "../mcp/message.ts";
 import { readWholeMessage } from "../mcp/read-message.ts";
 import type { Direction } from "../policy/input.ts";
-import { type AnsweredRequest, type Asked, type Exchange, payerOf, type Transaction } from "../transaction.ts";
+import { type AnsweredRequest, type Asked, type Exchange, senderOf, type Transaction } from "../transaction.ts";
 import type { Working } from "../watch/in-flight.ts";
 import type { Scope, Store } from "./store.ts";
 
@@ -59,6 +59,7 @@ export class Conversation {
   /** A stream that cannot be resumed brings its answer once: what later comes under the id answers another request, or none. */
   #forget(exchange: Exchange, { id, resumable }: Asked): void {
     if (id === undefined || resumable || exchange.session === undefined) return;
+    // What cannot be forgotten now is, in an hour.
     this.#store.forget(scopeOf(exchange, "client_to_server"), idKey(id)).catch(() => undefined);
   }
 
@@ -79,7 +80,7 @@ export class Conversation {
         ? await this.#store.settle(scope, idKey(message.id))
         : await this.#store.recall(scope, idKey(message.id));
     if (found === undefined) return undefined;
-    const marked = this.#working(exchange.flow, payerOf(exchange, direction));
+    const marked = this.#working(exchange.flow, senderOf(exchange, direction));
     const request = marked(() => readWholeMessage(found.body, this.#limits));
     return request.ok ? { method: found.method, message: request.value } : undefined;
   }

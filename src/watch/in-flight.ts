@@ -11,10 +11,10 @@ export const CAPACITY = 4096;
 const PARKED_MS = 30_000;
 
 /**
- * Makes what does a flow's work, up to its first wait, so that it is known whose work it is. `payer`: to whose account its time goes, where
- * that is not the flow itself.
+ * Makes what does a flow's work, up to its first wait, so that it is known whose work it is. `server`: the one whose message to the flow is
+ * worked on.
  */
-export type Working = (flow: string, payer?: string) => <T>(work: () => T) => T;
+export type Working = (flow: string, server?: string) => <T>(work: () => T) => T;
 
 /** Index of an entry. */
 export type Slot = number;
@@ -27,7 +27,7 @@ interface InFlightOptions {
    * Told how long a piece of work took the loop, in milliseconds of processor time: to within two ticks of the thread's clock, so that most
    * short pieces take none and some a whole tick; and only where there is a thread.
    */
-  readonly took?: (payer: string, ms: number) => void;
+  readonly took?: (ms: number, flow: string, server: string | undefined) => void;
 }
 
 export class InFlight {
@@ -37,7 +37,7 @@ export class InFlight {
   readonly #bytes: Buffer;
   readonly #textsAt: number;
   readonly #end: () => never;
-  readonly #took: (payer: string, ms: number) => void;
+  readonly #took: NonNullable<InFlightOptions["took"]>;
   /** Entries that nobody uses, the one used last on top: few are ever touched. */
   readonly #free: Int32Array;
   #top: number;
@@ -45,7 +45,6 @@ export class InFlight {
   #flow = "";
   #flowBytes = 0;
 
-  /** `end`: what the loop does once the thread has given the process up; must not return. `took`: told how long a flow's work took. */
   constructor({ capacity = CAPACITY, end, took }: InFlightOptions = {}) {
     this.capacity = capacity;
     this.#took = took ?? ((): void => {});
@@ -112,12 +111,9 @@ export class InFlight {
    * Marks a flow's work, as far as it is done before the first wait: whoever's work it was when the loop stood still is the one to blame.
    * Within another's work nothing is marked anew.
    */
-  readonly working: Working =
-    (flow, payer = flow) =>
-    (work) =>
-      this.#mark(flow, payer, work);
+  readonly working: Working = (flow, server) => (work) => this.#mark(flow, server, work);
 
-  #mark<T>(flow: string, payer: string, work: () => T): T {
+  #mark<T>(flow: string, server: string | undefined, work: () => T): T {
     if (this.#words[WORD.CURRENT] !== 0) return work();
     if (flow !== this.#flow) {
       this.#flow = flow;
@@ -133,7 +129,7 @@ export class InFlight {
       Atomics.store(this.#words, WORD.CURRENT, 0);
       this.alive();
       const ms = ((this.#words[WORD.CLOCK] as number) - began) | 0;
-      if (ms > 0) this.#took(payer, ms);
+      if (ms > 0) this.#took(ms, flow, server);
     }
   }
 

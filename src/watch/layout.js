@@ -21,7 +21,7 @@ export const WORD = {
   USED: 5,
   /** Nothing writes it: the loop waits on it for the end. */
   NEVER: 6,
-  /** Milliseconds, modulo 2^32, for which the loop's thread has had a processor: true some time ago. Written by the thread. */
+  /** Goes up with the milliseconds for which the loop's thread has a processor, modulo 2^32, some time later. Written by the thread. */
   CLOCK: 7,
 };
 

@@ -1,7 +1,7 @@
 /**
- * How much of the event loop's time goes into a single caller's work while others call. A message at which the loop sits for most of a second
- * ends no worker, and neither do a hundred at once; many of them one after the other keep everybody else out all the same. Whoever sends such
- * messages has a part of the loop's time at most. Must not measure time itself, and must not know what the work was.
+ * How much of the event loop's time goes into a single caller's work while others call. A message at which the loop sits for most of a
+ * second ends no worker, and neither do a hundred at once; many of them one after the other keep everybody else out all the same. Whoever
+ * sends such messages has a part of the loop's time at most. Must not measure time itself, and must not know what the work was.
  */
 import type { Awaitable } from "../awaitable.ts";
 import type { Gone } from "../departure.ts";
@@ -9,7 +9,7 @@ import type { Gone } from "../departure.ts";
 /** Shorter pieces of work are how messages are judged: they count only while the loop is late, in milliseconds. */
 export const LONG_MS = 100;
 export const LATE_MS = 250;
-/** What a payer may run up, in milliseconds of work that counts; where it is served again; and what is remembered of more. */
+/** What may be run up on one account, in milliseconds of work that counts; where it is served again; and what is remembered of more. */
 const MOST_MS = 3_000;
 const AGAIN_MS = 1_000;
 const REMEMBERED_MS = 6_000;
@@ -19,7 +19,7 @@ const PART = 0.25;
 const ALONE_MS = 10_000;
 const LOOK_MS = 1_000;
 /** Accounts that are kept; of more, the one with the oldest entry is let go. */
-const PAYERS = 1024;
+const ACCOUNTS = 1024;
 
 interface Debt {
   ms: number;
@@ -32,7 +32,7 @@ interface Debt {
 export class LoopTime {
   readonly #ticks: () => number;
   readonly #lateMs: () => number;
-  /** By payer: a flow, or a flow and the server that sends to it. */
+  /** By account. */
   readonly #debts = new Map<string, Debt>();
   /** The caller that asked last, and when it was another one than the time before. */
   #asked: string | undefined;
@@ -45,46 +45,53 @@ export class LoopTime {
   }
 
   /** Work took the loop for `ms` milliseconds without a break. It counts when there are others, and they have to wait for it. */
-  took(payer: string, ms: number): void {
+  took(ms: number, flow: string, server?: string): void {
     if (ms < LONG_MS && this.#lateMs() < LATE_MS) return;
     const now = this.#ticks();
     if (now - this.#otherAt >= ALONE_MS) return;
-    const debt = this.#debts.get(payer) ?? { ms: 0, at: now, waits: false };
+    const account = accountOf(flow, server);
+    const debt = this.#debts.get(account) ?? { ms: 0, at: now, waits: false };
     payBack(debt, now);
     debt.ms = Math.min(debt.ms + ms, REMEMBERED_MS);
     debt.waits ||= debt.ms > MOST_MS;
-    this.#debts.delete(payer);
-    this.#debts.set(payer, debt);
+    this.#debts.delete(account);
+    this.#debts.set(account, debt);
     const [oldest] = this.#debts.keys();
-    if (this.#debts.size > PAYERS && oldest !== undefined) this.#debts.delete(oldest);
+    if (this.#debts.size > ACCOUNTS && oldest !== undefined) this.#debts.delete(oldest);
   }
 
-  /** A caller wants something done, or is sent something. Milliseconds for which that has to wait; undefined: none. */
-  wait(flow: string, payer = flow): number | undefined {
+  /** A caller wants something done, or is sent something by `server`. Milliseconds for which that has to wait; undefined: none. */
+  wait(flow: string, server?: string): number | undefined {
     if (flow !== this.#asked) {
       if (this.#asked !== undefined) this.#otherAt = this.#ticks();
       this.#asked = flow;
     }
     if (this.#debts.size === 0) return undefined;
-    const debt = this.#debts.get(payer);
+    const account = accountOf(flow, server);
+    const debt = this.#debts.get(account);
     if (debt === undefined) return undefined;
     payBack(debt, this.#ticks());
     if (debt.ms <= AGAIN_MS) debt.waits = false;
-    if (debt.ms <= 0) this.#debts.delete(payer);
+    if (debt.ms <= 0) this.#debts.delete(account);
     return debt.waits && debt.at - this.#otherAt < ALONE_MS ? (debt.ms - AGAIN_MS) / PART : undefined;
   }
 
   /** Waits as long as it has to, or until the client has left: for what cannot be refused. */
-  due(flow: string, payer: string, gone: Gone): Awaitable<void> {
-    const ms = this.wait(flow, payer);
-    return ms === undefined ? undefined : this.#later(flow, payer, gone, ms);
+  due(flow: string, server: string, gone: Gone): Awaitable<void> {
+    const ms = this.wait(flow, server);
+    return ms === undefined ? undefined : this.#later(flow, server, gone, ms);
   }
 
   /** Looks again each second: the others may have left. Whoever has waited first may have used up what was paid back. */
-  async #later(flow: string, payer: string, gone: Gone, ms: number): Promise<void> {
-    for (let left: number | undefined = ms; left !== undefined && !gone.aborted; left = this.wait(flow, payer))
+  async #later(flow: string, server: string, gone: Gone, ms: number): Promise<void> {
+    for (let left: number | undefined = ms; left !== undefined && !gone.aborted; left = this.wait(flow, server))
       await pause(Math.min(left, LOOK_MS), gone);
   }
+}
+
+/** What a server sends to a caller is on an account of the two. */
+function accountOf(flow: string, server: string | undefined): string {
+  return server === undefined ? flow : `${flow}\u0000${server}`;
 }
 
 function payBack(debt: Debt, now: number): void {

@@ -40,6 +40,8 @@ function watch() {
   let beat = load(WORD.BEAT);
   let looked = now();
   let ran = processorTime();
+  let clock = 0;
+  let clocked = ran;
   /** Milliseconds that the loop has stood still while this thread ran. */
   let stood = 0;
   let suspect = "";
@@ -49,7 +51,10 @@ function watch() {
     Atomics.wait(words, WORD.NEVER, 0, Math.min(pause, CLOCK_MS));
     const time = now();
     const hasRun = processorTime();
-    if (hasRun !== undefined) Atomics.store(words, WORD.CLOCK, hasRun);
+    // What passed while the clock could not be read, or this thread was late, is nobody's: it would all be one piece of somebody's work.
+    if (hasRun !== undefined && clocked !== undefined)
+      Atomics.store(words, WORD.CLOCK, (clock += Math.min(hasRun - clocked, 2 * CLOCK_MS)));
+    clocked = hasRun;
     if (time - looked < pause) continue;
     // When this thread was late, both were: a suspended machine, a stopped process. And a loop that would run if others let it have a
     // processor has stood still for as long as it had one.

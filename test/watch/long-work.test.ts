@@ -1,18 +1,11 @@
 /** The command line with one worker: a caller whose messages hold the loop for long, one after the other, does not keep others out. */
-import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { AuditRecord } from "../../src/audit/record.ts";
-import { startSluice } from "../cli/sluice-process.ts";
-import { type RawAnswer, send } from "../support/post.ts";
-import { json, openUpstream, type Received, type ScriptedUpstream } from "../support/upstream.ts";
+import type { RawAnswer } from "../support/post.ts";
+import { json, type Received } from "../support/upstream.ts";
 import { call, SLOW_RULE } from "./stage.ts";
+import { OK, openTwoCallers, type TwoCallers } from "./two-callers.ts";
 
-const OK = '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}';
 /** The list of arguments that the policy looks at for long; each another one, or it would be decided from memory. */
 let drawn = 0;
 const list = (): string => `{"list":[${Array.from({ length: 400 }, (_, at) => at).join(",")},${(drawn += 1)}]}`;
@@ -20,64 +13,25 @@ const news = (): string => `{"jsonrpc":"2.0","method":"notifications/message","p
 const answersAtLength = (received: Received, response: ServerResponse): void => {
   json(`{"jsonrpc":"2.0","id":1,"result":{"content":[],"structuredContent":${list()}}}`)(received, response);
 };
-const KEYS = { alice: `sluice_${"a".repeat(32)}`, bob: `sluice_${"b".repeat(32)}` };
-const HEADERS = { "X-API-Key": KEYS.alice, "Content-Type": "application/json", Accept: "application/json, text/event-stream" };
 /** In milliseconds: a caller that has to wait does so for at least eight seconds, and no message takes that long. */
 const WAIT_MS = 6_000;
-let folder: string;
-let upstream: ScriptedUpstream;
-let sluice: ReturnType<typeof startSluice>;
-let url: string;
+let stage: TwoCallers<"alice" | "bob">;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "sluice-long-"));
-  mkdirSync(join(folder, "rules"));
-  writeFileSync(join(folder, "rules", "slow.rego"), SLOW_RULE);
-  writeFileSync(
-    join(folder, "rules", "answers.rego"),
-    SLOW_RULE.replaceAll("params.arguments", "result.structuredContent").replaceAll(/slow(?=\/|\n)/g, "answers"),
-  );
-  upstream = await openUpstream();
-  upstream.answer(json(OK));
-  const keys = Object.entries(KEYS).map(([id, key]) => `{id: ${id}, sha256: ${createHash("sha256").update(key).digest("hex")}}`);
-  const file = join(folder, "sluice.yaml");
-  writeFileSync(
-    file,
-    [
-      "listen: 127.0.0.1:0",
-      "audit: {file: ./audit.jsonl}",
-      // What is shown here is neither a stall nor overload.
-      "limits: {stall_ms: 10s, lag_ms: 10s, drain_s: 1}",
-      "policy: {path: ./rules}",
-      `authn: {api_keys: [${keys.join(", ")}]}`,
-      `servers: {one: {url: "${upstream.url}"}}`,
-    ].join("\n"),
-  );
-  sluice = startSluice(["serve", "--config", file]);
-  sluice.stderr.resume();
-  url = await new Promise((resolve, reject) => {
-    sluice.once("exit", (code) => {
-      reject(new Error(`it ended: ${code}`));
-    });
-    createInterface({ input: sluice.stdout }).on("line", (line) => {
-      const found = /http:\/\/\S+/u.exec(line)?.[0];
-      if (found !== undefined) resolve(found);
-    });
+  // What is shown here is neither a stall nor overload.
+  stage = await openTwoCallers(["alice", "bob"], "{stall_ms: 10s, lag_ms: 10s, drain_s: 1}", {
+    "slow.rego": SLOW_RULE,
+    "answers.rego": SLOW_RULE.replaceAll("params.arguments", "result.structuredContent").replaceAll(/slow(?=\/|\n)/g, "answers"),
   });
 });
-afterAll(async () => {
-  sluice.kill("SIGKILL");
-  await upstream.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => stage.close());
 
-const post = (who: keyof typeof KEYS, body: string): Promise<RawAnswer> =>
-  send(url, { body, headers: { "X-API-Key": KEYS[who], Accept: "application/json, text/event-stream", Connection: "close" } });
-const records = (): AuditRecord[] =>
-  readFileSync(join(folder, "audit.jsonl"), "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as AuditRecord);
+/** What Alice sends with a request of her own making. */
+const headers = () => ({
+  "X-API-Key": stage.keys.alice,
+  "Content-Type": "application/json",
+  Accept: "application/json, text/event-stream",
+});
 
 /** Calls of bob until `work` has ended. Answers how many: all of them were served. */
 async function bobCallsDuring(work: Promise<unknown>): Promise<number> {
@@ -87,7 +41,7 @@ async function bobCallsDuring(work: Promise<unknown>): Promise<number> {
   });
   let calls = 0;
   for (; going; calls += 1) {
-    const answer = await post("bob", call("{}"));
+    const answer = await stage.post("bob", call("{}"));
     expect([answer.status, answer.body.toString()]).toEqual([200, OK]);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -97,18 +51,18 @@ async function bobCallsDuring(work: Promise<unknown>): Promise<number> {
 test("alone, a caller may have all of the loop's time", async () => {
   for (const until = performance.now() + 4_500; performance.now() < until; ) {
     const began = performance.now();
-    expect((await post("alice", call(list()))).status).toBe(200);
+    expect((await stage.post("alice", call(list()))).status).toBe(200);
     // Else nothing here takes the loop for long, and nothing is shown.
     expect(performance.now() - began).toBeGreaterThan(100);
   }
 });
 
 test("while others call it is refused for a while, and they are served", async () => {
-  await post("bob", call("{}"));
+  await stage.post("bob", call("{}"));
   let going = true;
   const untilRefused = async (): Promise<RawAnswer> => {
     let answer: RawAnswer;
-    do answer = await post("alice", call(list()));
+    do answer = await stage.post("alice", call(list()));
     while (going && answer.status === 200);
     return answer;
   };
@@ -124,20 +78,20 @@ test("while others call it is refused for a while, and they are served", async (
   expect(refused.status).toBe(503);
   expect(Number(refused.headers["retry-after"])).toBeGreaterThan(1);
   expect(JSON.parse(refused.body.toString())).toMatchObject({ error: { code: -31_503 } });
-  expect(records().findLast(({ principal, kind }) => principal.id === "alice" && kind === "refused")).toMatchObject({
+  expect(stage.records().findLast(({ principal, kind }) => principal.id === "alice" && kind === "refused")).toMatchObject({
     reason: "ERR_OVERLOADED",
     detail: "the time of the event loop, by one caller",
   });
   const again = refusedAt + Number(refused.headers["retry-after"]) * 1000;
   await new Promise((resolve) => setTimeout(resolve, again - performance.now()));
-  await post("bob", call("{}"));
-  expect((await post("alice", call("{}"))).status).toBe(200);
+  await stage.post("bob", call("{}"));
+  expect((await stage.post("alice", call("{}"))).status).toBe(200);
 }, 240_000);
 
 test("what its server sends waits, and nothing of it is lost", async () => {
   const told: string[] = [];
   let came = "";
-  upstream.answer(async (received, response) => {
+  stage.upstream.answer(async (received, response) => {
     if (received.body !== call("[]")) return json(OK)(received, response);
     response.writeHead(200, { "content-type": "text/event-stream" });
     for (let waited = 0; waited < WAIT_MS; ) {
@@ -152,7 +106,7 @@ test("what its server sends waits, and nothing of it is lost", async () => {
     response.end(told.at(-1));
   });
   const alice = (async () => {
-    const { body } = await fetch(url, { method: "POST", body: call("[]"), headers: HEADERS });
+    const { body } = await fetch(stage.url, { method: "POST", body: call("[]"), headers: headers() });
     for await (const text of body?.pipeThrough(new TextDecoderStream()) ?? []) came += text;
   })();
   expect(await bobCallsDuring(alice)).toBeGreaterThan(0);
@@ -160,14 +114,14 @@ test("what its server sends waits, and nothing of it is lost", async () => {
 }, 240_000);
 
 test("an answer that waits is nobody's once its client has left", async () => {
-  upstream.answer((received, response) => (received.body === call("[]") ? answersAtLength : json(OK))(received, response));
+  stage.upstream.answer((received, response) => (received.body === call("[]") ? answersAtLength : json(OK))(received, response));
   const left = (async () => {
     for (;;) {
       const leave = new AbortController();
-      const answer = fetch(url, {
+      const answer = fetch(stage.url, {
         method: "POST",
         body: call("[]"),
-        headers: HEADERS,
+        headers: headers(),
         signal: leave.signal,
       }).then(
         (response) => response.text(),
@@ -181,36 +135,38 @@ test("an answer that waits is nobody's once its client has left", async () => {
     }
   })();
   await bobCallsDuring(left);
-  const gone = () => records().find(({ principal, reason }) => principal.id === "alice" && reason === "ERR_CLIENT_GONE");
+  const gone = () => stage.records().find(({ principal, reason }) => principal.id === "alice" && reason === "ERR_CLIENT_GONE");
   await expect.poll(gone, { timeout: 30_000 }).toMatchObject({ kind: "synthetic", method: "tools/call" });
-  const answers = records().filter(
-    ({ exchange_id, direction, kind }) => exchange_id === gone()?.exchange_id && direction === "server_to_client" && kind === "message",
-  );
+  const answers = stage
+    .records()
+    .filter(
+      ({ exchange_id, direction, kind }) => exchange_id === gone()?.exchange_id && direction === "server_to_client" && kind === "message",
+    );
   expect(answers).toEqual([]);
 }, 240_000);
 
 test("many short messages at once are no better than a long one", async () => {
-  upstream.answer(json(OK));
+  stage.upstream.answer(json(OK));
   const short = (): string => call(`{"list":[${Array.from({ length: 170 }, (_, at) => at).join(",")},${(drawn += 1)}]}`);
-  const byAlice = () => records().filter(({ principal, kind }) => principal.id === "alice" && kind === "refused").length;
+  const byAlice = () => stage.records().filter(({ principal, kind }) => principal.id === "alice" && kind === "refused").length;
   const before = byAlice();
   const alice = (async () => {
-    while (byAlice() === before) await Promise.all(Array.from({ length: 60 }, () => post("alice", short())));
+    while (byAlice() === before) await Promise.all(Array.from({ length: 60 }, () => stage.post("alice", short())));
   })();
   expect(await bobCallsDuring(alice)).toBeGreaterThan(0);
 }, 240_000);
 
 test("an answer that waits when everything stops is on record as interrupted", async () => {
-  upstream.answer((received, response) => (received.body === call("[]") ? answersAtLength : json(OK))(received, response));
+  stage.upstream.answer((received, response) => (received.body === call("[]") ? answersAtLength : json(OK))(received, response));
   const many = Array.from({ length: 8 }, async () => {
-    while (sluice.exitCode === null) {
-      await post("alice", call("[]")).catch(() => undefined);
+    while (stage.process.exitCode === null) {
+      await stage.post("alice", call("[]")).catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   });
   const waits = (async () => {
     // Calls that are with nobody: their server has answered, and their client has not.
-    const asked = () => upstream.received.filter(({ body }) => body === call("[]")).length;
+    const asked = () => stage.upstream.received.filter(({ body }) => body === call("[]")).length;
     const first = asked();
     for (let before = first; ; before = asked()) {
       await new Promise((resolve) => setTimeout(resolve, 3_000));
@@ -218,13 +174,15 @@ test("an answer that waits when everything stops is on record as interrupted", a
     }
   })();
   await bobCallsDuring(waits);
-  sluice.kill("SIGTERM");
+  stage.process.kill("SIGTERM");
   await Promise.all(many);
-  const requests = records().filter(
-    ({ principal, kind, effect, message_kind }) =>
-      principal.id === "alice" && kind === "message" && message_kind === "request" && effect === "allow",
-  );
-  const ends = records().filter(({ principal, direction }) => principal.id === "alice" && direction === "server_to_client");
+  const requests = stage
+    .records()
+    .filter(
+      ({ principal, kind, effect, message_kind }) =>
+        principal.id === "alice" && kind === "message" && message_kind === "request" && effect === "allow",
+    );
+  const ends = stage.records().filter(({ principal, direction }) => principal.id === "alice" && direction === "server_to_client");
   const ended = new Set(ends.map(({ exchange_id }) => exchange_id));
   expect(requests.filter(({ exchange_id }) => !ended.has(exchange_id))).toEqual([]);
   expect(ends.filter(({ reason }) => reason === "ERR_INTERRUPTED").length).toBeGreaterThan(0);
